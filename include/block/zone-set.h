@@ -22,14 +22,16 @@
 /**
  * ZoneGeometry: what a zoned device is like from the day it is made.
  *
- * @size: of the device
+ * @size: of the device; it must be of less than UINT32_MAX zones
  * @zone_size: of each zone but perhaps the last; a power of two
  * @zone_capacity: bytes of each sequential zone that can be written, at most
  *                 @zone_size
  * @conventional_zones: how many zones from the start are conventional
  * @max_open_zones: 0: no limit
  * @max_active_zones: 0: no limit
- * @write_granularity: unit of writes to sequential zones; a power of two
+ * @write_granularity: unit of writes to sequential zones; a power of two.
+ *                     A sequential zone whose capacity is no multiple of it
+ *                     cannot be written to its end.
  */
 typedef struct ZoneGeometry {
     uint64_t size;
@@ -96,13 +98,19 @@ const ZoneGeometry *zone_set_geometry(const ZoneSet *zs);
  *      full, read-only and offline zones also
  *
  * Returns 0, -EINVAL if @i is conventional, or @state and @wp contradict each
- * other or the zone's capacity or granularity (open and not-wp zones do not
+ * other or the zone's capacity or granularity (an empty zone has no data, a
+ * closed one has some and is not filled up; open and not-wp zones do not
  * outlive a power cycle), -BLK_ZERR_ACTIVE if the zone would be one more
  * active zone than the limit allows.
  */
 int zone_set_load(ZoneSet *zs, uint32_t i, BlockZoneState state, uint64_t wp);
 
-/** zone_set_get: describe zone @i as zone reports do */
+/**
+ * zone_set_get: describe zone @i as zone reports do.  Where the state makes
+ * the write pointer meaningless (conventional, full, read-only and offline
+ * zones), it is the end of the zone, start + length, as Linux drives show it
+ * for full zones.
+ */
 void zone_set_get(const ZoneSet *zs, uint32_t i, BlockZoneDescriptor *desc);
 
 /** zone_set_state: the state of zone @i */
@@ -120,14 +128,21 @@ uint64_t zone_set_wp(const ZoneSet *zs, uint32_t i);
 uint32_t zone_set_count(const ZoneSet *zs, BlockZoneState state);
 
 /**
- * zone_set_mgmt: BLK_ZO_OPEN, _CLOSE, _FINISH or _RESET of zone @i.  The
- * owner sees to it that no write to the zone is in flight.
+ * zone_set_mgmt: apply @op to zone @i.  The owner sees to it that no write to
+ * the zone is in flight.
+ *
+ * The close of an open zone without data makes it empty.  A finish needs no
+ * resource, whatever the state before it.  BLK_ZO_RESET_ALL, which the owner
+ * passes for each zone in turn, always works: it leaves a zone that cannot be
+ * reset as it is.
  *
  * Returns 0, or without a change of any zone: -BLK_ZERR_INVALID (conventional
  * zone, or a transition that the state forbids), -BLK_ZERR_RDONLY,
  * -BLK_ZERR_OFFLINE, -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE.  Where both resources
  * are exhausted the answer is -BLK_ZERR_ACTIVE.  An open that finds no open
- * resource closes the least recently used implicitly open zone to get one.
+ * resource closes the least recently used implicitly open zone to get one;
+ * that zone becomes empty if a failed write has left it without data, and may
+ * still have writes in flight if not.  What counts as use is a write.
  */
 int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i);
 
@@ -153,7 +168,8 @@ int zone_set_check_read(const ZoneSet *zs, uint64_t offset, uint64_t bytes);
  * sequential), -BLK_ZERR_INVALID (full), -BLK_ZERR_RDONLY or -BLK_ZERR_OFFLINE
  * (state), -BLK_ZERR_NOT_AT_WP (start, or granularity of start or end),
  * -BLK_ZERR_INVALID (past the capacity), -BLK_ZERR_ACTIVE, -BLK_ZERR_OPEN
- * (resources).  A write of 0 bytes is checked for its place (the end of the
+ * (resources).  A zone whose last byte has been submitted counts as full
+ * here.  A write of 0 bytes is checked for its place (the end of the
  * device, two zones, and the zone being read-only or offline) and changes
  * nothing.
  */
@@ -163,8 +179,11 @@ int zone_set_write_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes);
  * zone_set_append_begin: admit an append of @bytes to the zone that starts at
  * @offset; *@where is set to the offset that the data goes to.
  *
- * As zone_set_write_begin() at the write pointer; and -BLK_ZERR_INVALID if
- * the zone is conventional or @offset is not its start.
+ * As zone_set_write_begin() at the write pointer, except that the end of the
+ * device and the touch of two zones are judged as if the data went to
+ * @offset; and next to them, -BLK_ZERR_INVALID if the zone is conventional or
+ * @offset is not its start.  At the end of the device there is no zone, so
+ * that an append of 0 bytes there gets -EIO too.
  */
 int zone_set_append_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes,
                           uint64_t *where);
@@ -172,15 +191,18 @@ int zone_set_append_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes,
 /**
  * zone_set_write_end: every write to sequential zone @i below @wp (relative
  * to the zone's start) has been completed with success.  Where that is the
- * whole capacity the zone becomes full and gives its resources back.
+ * whole capacity the zone becomes full and gives its resources back; else
+ * nothing changes.
  */
 void zone_set_write_end(ZoneSet *zs, uint32_t i, uint64_t wp);
 
 /**
  * zone_set_write_abort: a write to sequential zone @i failed.  The write
  * pointer goes back to @wp (relative to the zone's start), the end of the
- * data that is known to be written.  Called when no write above @wp is in
- * flight any more.  A closed zone in which nothing is left becomes empty.
+ * data that is known to be written, a multiple of the granularity.  Called
+ * when no write above @wp is in flight any more.  A closed zone in which
+ * nothing is left becomes empty; an open one stays open.  Never needs a
+ * resource.
  */
 void zone_set_write_abort(ZoneSet *zs, uint32_t i, uint64_t wp);
 
