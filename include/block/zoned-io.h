@@ -1,0 +1,75 @@
+/*
+ * Zone requests on nodes of the block graph
+ *
+ * All arguments are checked here, once for every driver.  Devices and tools
+ * use the functions of sysemu/block-backend-zones.h; these are for drivers
+ * that pass a request on to a child.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_ZONED_IO_H
+#define BLOCK_ZONED_IO_H
+
+#include "block/block_int-common.h"
+
+/*
+ * I/O API functions. These functions are thread-safe.
+ */
+
+/**
+ * bdrv_co_zone_report: describe the zones of @bs.
+ *
+ * @offset: anywhere in the first zone to describe
+ * @nr_zones: in, how many descriptors @zones has room for; out, how many were
+ *            filled in, fewer where the disk ends before.  Unchanged on error.
+ *
+ * A report does not wait for writes in flight: the write pointers are those
+ * of some moment while it runs.  It waits for management requests in flight
+ * on the zones that it describes.
+ *
+ * Returns 0; -ENOMEDIUM (no medium), -ENOTSUP (@bs is not zoned), -EIO
+ * (@offset is not on the disk), or what the driver fails with.  (virtio 1.3,
+ * 5.2.6, VIRTIO_BLK_T_ZONE_REPORT)
+ */
+int coroutine_fn bdrv_co_zone_report(BlockDriverState *bs, int64_t offset,
+                                     uint32_t *nr_zones,
+                                     BlockZoneDescriptor *zones);
+
+/**
+ * bdrv_co_zone_mgmt: do @op on each zone of [@offset, @offset + @bytes), in
+ * order, up to the first error.  Waits for all requests in flight there and
+ * holds back later ones until it is done.
+ *
+ * @offset: start of a zone
+ * @bytes: whole zones, up to the end of the disk at most
+ *
+ * A reset of the whole disk, if it has more than one zone, reaches the driver
+ * as BLK_ZO_RESET_ALL.
+ *
+ * The caller has BLK_PERM_WRITE.  Returns 0; -ENOMEDIUM (no medium), -ENOTSUP
+ * (the node is not zoned), -EPERM (read-only node or dirty bitmap), -EIO (not
+ * on the disk), -BLK_ZERR_INVALID (not whole zones), or what the driver fails
+ * with.  (virtio 1.3, 5.2.6, VIRTIO_BLK_T_ZONE_OPEN to _RESET_ALL)
+ */
+int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
+                                   int64_t offset, int64_t bytes);
+
+/**
+ * bdrv_co_zone_append: write @qiov at the write pointer of a zone.
+ *
+ * @offset: in, the start of the zone; out and only on success, where the data
+ *          went
+ *
+ * The caller has BLK_PERM_WRITE.  Returns 0; -ENOMEDIUM (no medium), -ENOTSUP
+ * (the node is not zoned, or has no append), -EPERM (read-only node or dirty
+ * bitmap), -EIO (not on the disk), -BLK_ZERR_INVALID (not the start of a
+ * zone, nothing to write, longer than the zone or than max_append_sectors),
+ * -BLK_ZERR_NOT_AT_WP (not a multiple of the write granularity), or what the
+ * driver fails with.  (virtio 1.3, 5.2.6, VIRTIO_BLK_T_ZONE_APPEND)
+ */
+int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
+                                     QEMUIOVector *qiov,
+                                     BdrvRequestFlags flags);
+
+#endif /* BLOCK_ZONED_IO_H */
