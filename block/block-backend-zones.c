@@ -1,0 +1,334 @@
+/*
+ * Zone requests on block backends
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/block_int.h"
+#include "block/coroutines.h"
+#include "block/zoned-io.h"
+#include "sysemu/block-backend.h"
+#include "sysemu/replay.h"
+
+/* The limits of a zoned disk, NULL if @blk has none */
+static const BlockLimits *blk_zone_limits(BlockBackend *blk)
+{
+    BlockDriverState *bs = blk_bs(blk);
+
+    return bs && bs->bl.zoned != BLK_Z_NONE ? &bs->bl : NULL;
+}
+
+BlockZoneModel blk_get_zoned(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->zoned : BLK_Z_NONE;
+}
+
+uint64_t blk_get_zone_size(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->zone_size : 0;
+}
+
+uint32_t blk_get_nr_zones(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->nr_zones : 0;
+}
+
+uint32_t blk_get_max_open_zones(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->max_open_zones : 0;
+}
+
+uint32_t blk_get_max_active_zones(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->max_active_zones : 0;
+}
+
+uint32_t blk_get_max_append_sectors(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->max_append_sectors : 0;
+}
+
+uint32_t blk_get_write_granularity(BlockBackend *blk)
+{
+    const BlockLimits *bl = blk_zone_limits(blk);
+    IO_CODE();
+
+    return bl ? bl->write_granularity : 0;
+}
+
+/* To be called between exactly one pair of blk_inc/dec_in_flight() */
+static int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
+                                              uint32_t *nr_zones,
+                                              BlockZoneDescriptor *zones)
+{
+    BdrvChild *root;
+    int ret;
+
+    /* One operation without data for the throttle group */
+    ret = blk_co_zone_request_begin(blk, 0, false, &root);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = bdrv_co_zone_report(root->bs, offset, nr_zones, zones);
+    blk_co_zone_request_end(root);
+    return ret;
+}
+
+int coroutine_fn blk_co_zone_report(BlockBackend *blk, int64_t offset,
+                                    uint32_t *nr_zones,
+                                    BlockZoneDescriptor *zones)
+{
+    int ret;
+    IO_OR_GS_CODE();
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_zone_report(blk, offset, nr_zones, zones);
+    blk_dec_in_flight(blk);
+    return ret;
+}
+
+/* To be called between exactly one pair of blk_inc/dec_in_flight() */
+static int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
+                                            int64_t offset, int64_t len)
+{
+    BdrvChild *root;
+    int ret;
+
+    ret = blk_co_zone_request_begin(blk, 0, true, &root);
+    if (ret < 0) {
+        return ret;
+    }
+    if (blk_is_writable(blk)) {
+        ret = bdrv_co_zone_mgmt(root, op, offset, len);
+    } else {
+        ret = -EPERM;
+    }
+    if (ret >= 0 && !blk_enable_write_cache(blk)) {
+        ret = bdrv_co_flush(root->bs);
+    }
+    blk_co_zone_request_end(root);
+    return ret;
+}
+
+int coroutine_fn blk_co_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
+                                  int64_t offset, int64_t len)
+{
+    int ret;
+    IO_OR_GS_CODE();
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_zone_mgmt(blk, op, offset, len);
+    blk_dec_in_flight(blk);
+    return ret;
+}
+
+/* To be called between exactly one pair of blk_inc/dec_in_flight() */
+static int coroutine_fn blk_co_do_zone_append(BlockBackend *blk,
+                                              int64_t *offset,
+                                              QEMUIOVector *qiov,
+                                              BdrvRequestFlags flags)
+{
+    BdrvChild *root;
+    int ret;
+
+    ret = blk_co_zone_request_begin(blk, qiov->size, true, &root);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!blk_enable_write_cache(blk)) {
+        flags |= BDRV_REQ_FUA;
+    }
+    if (blk_is_writable(blk)) {
+        ret = bdrv_co_zone_append(root, offset, qiov, flags);
+    } else {
+        ret = -EPERM;
+    }
+    blk_co_zone_request_end(root);
+    return ret;
+}
+
+int coroutine_fn blk_co_zone_append(BlockBackend *blk, int64_t *offset,
+                                    QEMUIOVector *qiov,
+                                    BdrvRequestFlags flags)
+{
+    int ret;
+    IO_OR_GS_CODE();
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_zone_append(blk, offset, qiov, flags);
+    blk_dec_in_flight(blk);
+    return ret;
+}
+
+#define NOT_DONE 0x7fffffff /* while the request's coroutine is not done */
+
+/* A zone request with a callback */
+typedef struct BlkZoneAIOCB {
+    BlockAIOCB common;
+    BlockBackend *blk;
+    union {
+        struct {
+            int64_t offset;
+            uint32_t *nr_zones;
+            BlockZoneDescriptor *zones;
+        } report;
+        struct {
+            BlockZoneOp op;
+            int64_t offset;
+            int64_t len;
+        } mgmt;
+        struct {
+            int64_t *offset;
+            QEMUIOVector *qiov;
+            BdrvRequestFlags flags;
+        } append;
+    };
+    int ret;
+    bool has_returned;
+} BlkZoneAIOCB;
+
+static AioContext *blk_zone_aiocb_get_aio_context(BlockAIOCB *acb_)
+{
+    BlkZoneAIOCB *acb = container_of(acb_, BlkZoneAIOCB, common);
+
+    return blk_get_aio_context(acb->blk);
+}
+
+static const AIOCBInfo blk_zone_aiocb_info = {
+    .aiocb_size         = sizeof(BlkZoneAIOCB),
+    .get_aio_context    = blk_zone_aiocb_get_aio_context,
+};
+
+static BlkZoneAIOCB *blk_zone_aio_get(BlockBackend *blk,
+                                      BlockCompletionFunc *cb, void *opaque)
+{
+    BlkZoneAIOCB *acb = blk_aio_get(&blk_zone_aiocb_info, blk, cb, opaque);
+
+    blk_inc_in_flight(blk);
+    acb->blk = blk;
+    acb->ret = NOT_DONE;
+    acb->has_returned = false;
+    return acb;
+}
+
+static void blk_zone_aio_complete(BlkZoneAIOCB *acb)
+{
+    acb->common.cb(acb->common.opaque, acb->ret);
+    blk_dec_in_flight(acb->blk);
+    qemu_aio_unref(acb);
+}
+
+static void blk_zone_aio_complete_bh(void *opaque)
+{
+    blk_zone_aio_complete(opaque);
+}
+
+/*
+ * Called by the request's coroutine.  The callback must not be called before
+ * the caller of blk_aio_zone_*() has its BlockAIOCB.
+ */
+static void coroutine_fn blk_zone_aio_done(BlkZoneAIOCB *acb, int ret)
+{
+    acb->ret = ret;
+    if (acb->has_returned) {
+        blk_zone_aio_complete(acb);
+    }
+}
+
+static BlockAIOCB *blk_zone_aio_start(BlkZoneAIOCB *acb,
+                                      CoroutineEntry *entry)
+{
+    bdrv_coroutine_enter(blk_bs(acb->blk), qemu_coroutine_create(entry, acb));
+
+    acb->has_returned = true;
+    if (acb->ret != NOT_DONE) {
+        replay_bh_schedule_oneshot_event(blk_get_aio_context(acb->blk),
+                                         blk_zone_aio_complete_bh, acb);
+    }
+    return &acb->common;
+}
+
+static void coroutine_fn blk_aio_zone_report_entry(void *opaque)
+{
+    BlkZoneAIOCB *acb = opaque;
+
+    blk_zone_aio_done(acb, blk_co_do_zone_report(acb->blk, acb->report.offset,
+                                                 acb->report.nr_zones,
+                                                 acb->report.zones));
+}
+
+BlockAIOCB *blk_aio_zone_report(BlockBackend *blk, int64_t offset,
+                                uint32_t *nr_zones, BlockZoneDescriptor *zones,
+                                BlockCompletionFunc *cb, void *opaque)
+{
+    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
+    IO_CODE();
+
+    acb->report.offset = offset;
+    acb->report.nr_zones = nr_zones;
+    acb->report.zones = zones;
+    return blk_zone_aio_start(acb, blk_aio_zone_report_entry);
+}
+
+static void coroutine_fn blk_aio_zone_mgmt_entry(void *opaque)
+{
+    BlkZoneAIOCB *acb = opaque;
+
+    blk_zone_aio_done(acb, blk_co_do_zone_mgmt(acb->blk, acb->mgmt.op,
+                                               acb->mgmt.offset,
+                                               acb->mgmt.len));
+}
+
+BlockAIOCB *blk_aio_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
+                              int64_t offset, int64_t len,
+                              BlockCompletionFunc *cb, void *opaque)
+{
+    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
+    IO_CODE();
+
+    acb->mgmt.op = op;
+    acb->mgmt.offset = offset;
+    acb->mgmt.len = len;
+    return blk_zone_aio_start(acb, blk_aio_zone_mgmt_entry);
+}
+
+static void coroutine_fn blk_aio_zone_append_entry(void *opaque)
+{
+    BlkZoneAIOCB *acb = opaque;
+
+    blk_zone_aio_done(acb, blk_co_do_zone_append(acb->blk, acb->append.offset,
+                                                 acb->append.qiov,
+                                                 acb->append.flags));
+}
+
+BlockAIOCB *blk_aio_zone_append(BlockBackend *blk, int64_t *offset,
+                                QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                BlockCompletionFunc *cb, void *opaque)
+{
+    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
+    IO_CODE();
+
+    acb->append.offset = offset;
+    acb->append.qiov = qiov;
+    acb->append.flags = flags;
+    return blk_zone_aio_start(acb, blk_aio_zone_append_entry);
+}
