@@ -13,7 +13,8 @@ debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # somebody else's may slip through; Debian's key keeps its packages out.
 debian_mirrors() {
     # shellcheck disable=SC2016 # apt expands these
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    apt-get indextargets --no-release-info --format \
+        '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
         "Created-By: Packages" |
         sed -nE "s/^(\S+) ($debian_codename|oldstable|stable)(|-updates|-security) main\$/\1 \3/p" |
         sort -u
