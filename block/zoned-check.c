@@ -1,0 +1,205 @@
+/*
+ * The zoned image format: check an image, and repair what can be repaired
+ * without guessing
+ *
+ * There are two copies of every block of metadata.  In an image that was
+ * closed both are the same, so one that is damaged can be restored from the
+ * other.  After a crash they differ: the copies that are not current may be
+ * torn, which is no damage, and for the others there is no second source.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/memalign.h"
+#include "zoned-format.h"
+
+/*
+ * A check of one image.
+ *
+ * @repairable: copies that can be restored from the other one
+ * @lost: damage for which there is no second source
+ */
+typedef struct ZonedCheck {
+    BlockDriverState *bs;
+    BdrvCheckResult *result;
+    ZonedMeta *meta;
+    uint8_t *buf;
+    int repairable;
+    int lost;
+} ZonedCheck;
+
+static void G_GNUC_PRINTF(2, 3) found(int *count, const char *fmt, ...)
+{
+    g_autofree char *msg = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    msg = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "ERROR %s\n", msg);
+    ++*count;
+}
+
+static bool read_block(ZonedCheck *c, uint64_t offset)
+{
+    int ret = bdrv_pread(c->bs->file, offset, ZONED_BLOCK_SIZE, c->buf, 0);
+
+    if (ret < 0) {
+        fprintf(stderr, "ERROR could not read the metadata at offset "
+                "%" PRIu64 ": %s\n", offset, strerror(-ret));
+        c->result->check_errors++;
+        return false;
+    }
+    return true;
+}
+
+/* Returns which copy of the header is good, -1 if none is */
+static int check_headers(ZonedCheck *c)
+{
+    int copy, good = -1;
+
+    for (copy = ZONED_COPIES - 1; copy >= 0; copy--) {
+        Error *err = NULL;
+        ZonedHeader h;
+
+        if (zoned_meta_load_header(c->bs->file, &h, copy, &err) < 0) {
+            found(&c->repairable, "copy %d of the header: %s", copy,
+                  error_get_pretty(err));
+            error_free(err);
+        } else {
+            good = copy;
+        }
+    }
+    if (good < 0) {
+        found(&c->lost, "there is no good header");
+    }
+    return good;
+}
+
+static void check_length(ZonedCheck *c)
+{
+    int64_t length = bdrv_getlength(c->bs->file->bs);
+    int64_t expected = zoned_file_size(&c->meta->header);
+
+    if (length < 0) {
+        fprintf(stderr, "ERROR could not get the size of the file: %s\n",
+                strerror(-length));
+        c->result->check_errors++;
+    } else if (length < expected) {
+        found(&c->lost, "image is truncated: it has %" PRId64 " bytes, but needs "
+              "%" PRId64, length, expected);
+    }
+    c->result->image_end_offset = expected;
+}
+
+static void check_roots(ZonedCheck *c)
+{
+    ZonedRoot root;
+    int copy;
+
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        if (read_block(c, (ZONED_ROOT_BLOCK + copy) * ZONED_BLOCK_SIZE) &&
+            (c->meta->root.clean || copy == c->meta->root_copy) &&
+            (!zoned_root_decode(&c->meta->header, &root, c->buf) ||
+             root.generation != c->meta->root.generation)) {
+            found(&c->repairable, "copy %d of the zone table's root is damaged",
+                  copy);
+        }
+    }
+}
+
+static void check_table(ZonedCheck *c)
+{
+    ZonedMeta *m = c->meta;
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    uint32_t b, sum;
+    int copy;
+
+    for (b = 0; b < zoned_table_blocks(&m->header); b++) {
+        for (copy = 0; copy < ZONED_COPIES; copy++) {
+            if (!m->root.clean && copy != zoned_root_copy(&m->root, b)) {
+                continue;
+            }
+            if (read_block(c, zoned_table_offset(&m->header, copy, b)) &&
+                (!zoned_table_decode(&m->header, b, entries, c->buf, &sum) ||
+                 sum != m->sums[b])) {
+                found(&c->repairable, "copy %d of block %" PRIu32 " of the zone table is "
+                      "damaged; it describes zones %" PRIu32 " to %" PRIu32,
+                      copy, b, zoned_block_first_zone(b),
+                      zoned_block_first_zone(b) +
+                      zoned_block_nr_zones(&m->header, b) - 1);
+            }
+        }
+    }
+}
+
+/* Why the zone table could not be loaded */
+static void check_load(ZonedCheck *c)
+{
+    ZonedMeta m = {
+        .file = c->bs->file,
+        .header = c->meta->header,
+    };
+    Error *err = NULL;
+
+    if (zoned_meta_load(&m, &err) < 0) {
+        found(&c->lost, "%s", error_get_pretty(err));
+        error_free(err);
+    }
+    zoned_meta_unload(&m);
+}
+
+/*
+ * All metadata was loaded, from good copies: write it to the others.  The
+ * image has one good copy of everything at every moment of this.
+ */
+static int repair(ZonedCheck *c, int good_header)
+{
+    int ret;
+
+    zoned_header_encode(&c->meta->header, c->buf);
+    ret = bdrv_pwrite(c->bs->file, !good_header * ZONED_BLOCK_SIZE,
+                      ZONED_BLOCK_SIZE, c->buf, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    c->meta->root.clean = false;
+    return zoned_meta_settle(c->meta);
+}
+
+int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
+                                BdrvCheckMode fix)
+{
+    BDRVZonedState *s = bs->opaque;
+    ZonedCheck c = {
+        .bs = bs,
+        .result = result,
+        .meta = &s->meta,
+        .buf = qemu_blockalign(bs->file->bs, ZONED_BLOCK_SIZE),
+    };
+    int good_header, ret = 0;
+
+    good_header = check_headers(&c);
+    if (good_header >= 0) {
+        check_length(&c);
+        if (s->damaged) {
+            check_load(&c);
+        } else {
+            check_roots(&c);
+            check_table(&c);
+        }
+    }
+
+    if (c.repairable && !c.lost && (fix & BDRV_FIX_ERRORS)) {
+        ret = repair(&c, good_header);
+        if (ret >= 0) {
+            result->corruptions_fixed += c.repairable;
+            c.repairable = 0;
+        }
+    }
+    result->corruptions += c.repairable + c.lost;
+    qemu_vfree(c.buf);
+    return ret;
+}

@@ -1,0 +1,41 @@
+/*
+ * The zoned image format: what the files of the driver share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_ZONED_FORMAT_H
+#define BLOCK_ZONED_FORMAT_H
+
+#include "block/block_int.h"
+#include "zoned-meta.h"
+#include "zoned-writes.h"
+
+/**
+ * BDRVZonedState: an open image.
+ *
+ * @meta: the zones, in memory and on the medium
+ * @writes: what is in flight to sequential zones
+ * @damaged: the metadata could not be read; the image was opened only to be
+ *           checked
+ */
+typedef struct BDRVZonedState {
+    ZonedMeta meta;
+    ZonedWrites writes;
+    bool damaged;
+} BDRVZonedState;
+
+/* zoned-create.c */
+extern QemuOptsList zoned_create_opts;
+int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp);
+int coroutine_fn zoned_co_create_opts(BlockDriver *drv, const char *filename,
+                                      QemuOpts *opts, Error **errp);
+
+/* zoned-info.c */
+ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m);
+
+/* zoned-check.c */
+int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
+                                BdrvCheckMode fix);
+
+#endif /* BLOCK_ZONED_FORMAT_H */

@@ -1,0 +1,548 @@
+/*
+ * The zoned image format: keep the zone table on the medium
+ *
+ * The persistence contract (docs/interop/zoned.rst) comes down to this:
+ *
+ * - Data is written in place.  The table says up to where a zone's data
+ *   counts, and is written after the data: at a flush, or before a zone that
+ *   was reset is written again.
+ * - A block of the table is never overwritten in place: each commit writes
+ *   the changed blocks to their other copies, flushes (which also makes the
+ *   data durable that they speak of), writes a root that names the current
+ *   copy of each block, and flushes again.  Either the old root counts or the
+ *   new one, for all zones at once.
+ * - A root whose write failed may be on the medium or not.  It is written
+ *   again, unchanged, before any other metadata.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/bitmap.h"
+#include "qemu/memalign.h"
+#include "block/block_int.h"
+#include "trace.h"
+#include "zoned-meta.h"
+
+/* How many blocks of the table are read at once */
+#define LOAD_BLOCKS 256
+
+static uint64_t copy_offset(uint32_t first_block, int copy)
+{
+    return (uint64_t)(first_block + copy) * ZONED_BLOCK_SIZE;
+}
+
+/* From here on: reading */
+
+int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
+                           Error **errp)
+{
+    uint8_t *buf = qemu_blockalign(file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    ret = bdrv_pread(file, copy_offset(ZONED_HEADER_BLOCK, copy),
+                     ZONED_BLOCK_SIZE, buf, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret,
+                         "Could not read the header of the zoned image");
+    } else {
+        ret = zoned_header_decode(h, buf, errp);
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
+/* The newest root that is intact is the one that counts */
+static int load_root(ZonedMeta *m, Error **errp)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    bool found = false;
+    ZonedRoot root;
+    int copy, ret = 0;
+
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
+                         ZONED_BLOCK_SIZE, buf, 0);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret,
+                             "Could not read the zone table's root");
+            goto out;
+        }
+        if (zoned_root_decode(&m->header, &root, buf) &&
+            (!found || root.generation > m->root.generation)) {
+            found = true;
+            m->root = root;
+            m->root_copy = copy;
+        }
+    }
+    if (!found) {
+        error_setg(errp, "Both copies of the zone table's root are damaged");
+        ret = -EINVAL;
+    }
+out:
+    qemu_vfree(buf);
+    return ret;
+}
+
+static void set_damage_error(ZonedMeta *m, uint32_t block, Error **errp)
+{
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t last = first + zoned_block_nr_zones(&m->header, block) - 1;
+
+    error_setg(errp, "Block %" PRIu32 " of the zone table is damaged; it "
+               "describes zones %" PRIu32 " to %" PRIu32, block, first, last);
+}
+
+static bool block_decode(ZonedMeta *m, uint32_t block, const uint8_t *buf)
+{
+    return zoned_table_decode(&m->header, block,
+                              m->entries + zoned_block_first_zone(block),
+                              buf, &m->sums[block]);
+}
+
+/* In a clean image, a block whose current copy is damaged has another one */
+static int load_other_copy(ZonedMeta *m, uint32_t block, uint8_t *buf,
+                           Error **errp)
+{
+    int copy = !zoned_root_copy(&m->root, block);
+    int ret = 0;
+
+    if (m->root.clean) {
+        ret = bdrv_pread(m->file, zoned_table_offset(&m->header, copy, block),
+                         ZONED_BLOCK_SIZE, buf, 0);
+    }
+    if (ret < 0 || !m->root.clean ||
+        !block_decode(m, block, buf)) {
+        set_damage_error(m, block, errp);
+        return ret < 0 ? ret : -EINVAL;
+    }
+    zoned_root_flip(&m->root, block);
+    return 0;
+}
+
+/* Read @n blocks of the table whose current copy is the same one */
+static int load_run(ZonedMeta *m, uint32_t first, uint32_t n, uint8_t *buf,
+                    Error **errp)
+{
+    int copy = zoned_root_copy(&m->root, first);
+    uint32_t b;
+    int ret;
+
+    ret = bdrv_pread(m->file, zoned_table_offset(&m->header, copy, first),
+                     n * ZONED_BLOCK_SIZE, buf, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the zone table");
+        return ret;
+    }
+    for (b = first; b < first + n; b++, buf += ZONED_BLOCK_SIZE) {
+        if (!block_decode(m, b, buf)) {
+            ret = load_other_copy(m, b, buf, errp);
+            if (ret < 0) {
+                return ret;
+            }
+        }
+    }
+    return 0;
+}
+
+static int load_table(ZonedMeta *m, Error **errp)
+{
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    uint8_t *buf = qemu_blockalign(m->file->bs, LOAD_BLOCKS * ZONED_BLOCK_SIZE);
+    uint64_t sum = 0;
+    uint32_t b, n;
+    int ret = 0;
+
+    for (b = 0; b < nr_blocks; b += n) {
+        int copy = zoned_root_copy(&m->root, b);
+
+        for (n = 1; n < MIN(LOAD_BLOCKS, nr_blocks - b); n++) {
+            if (zoned_root_copy(&m->root, b + n) != copy) {
+                break;
+            }
+        }
+        ret = load_run(m, b, n, buf, errp);
+        if (ret < 0) {
+            goto out;
+        }
+    }
+
+    for (b = 0; b < nr_blocks; b++) {
+        sum += m->sums[b];
+    }
+    if (sum != m->root.table_sum) {
+        error_setg(errp, "Zone table is damaged: it is not the one that its "
+                   "root speaks of");
+        ret = -EINVAL;
+    }
+out:
+    qemu_vfree(buf);
+    return ret;
+}
+
+static int load_zones(ZonedMeta *m, Error **errp)
+{
+    uint32_t nr_zones = zone_geometry_nr_zones(&m->header.geometry);
+    BlockZoneState state;
+    uint64_t wp;
+    uint32_t i;
+
+    for (i = 0; i < nr_zones; i++) {
+        if (!zoned_entry_parse(&m->header, i, m->entries[i], &state, &wp)) {
+            error_setg(errp, "Zone table is damaged: zone %" PRIu32 " cannot "
+                       "have the entry 0x%" PRIx64, i, m->entries[i]);
+            return -EINVAL;
+        }
+        if (m->entries[i] == 0) {
+            continue;
+        }
+        switch (zone_set_load(m->zones, i, state, wp)) {
+        case 0:
+            break;
+        case -BLK_ZERR_ACTIVE:
+            error_setg(errp, "Zone table is damaged: zone %" PRIu32 " is one "
+                       "active zone more than max_active_zones, which is "
+                       "%" PRIu32, i, m->header.geometry.max_active_zones);
+            return -EINVAL;
+        default:
+            error_setg(errp, "Zone table is damaged: zone %" PRIu32 " cannot "
+                       "be %s with %" PRIu64 " bytes written", i,
+                       blk_zone_state_name(state), wp);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int zoned_meta_load(ZonedMeta *m, Error **errp)
+{
+    uint32_t nr_zones = zone_geometry_nr_zones(&m->header.geometry);
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    int ret;
+
+    m->zones = zone_set_new(&m->header.geometry);
+    m->entries = g_new0(uint64_t, nr_zones);
+    m->sums = g_new0(uint32_t, nr_blocks);
+    m->dirty = bitmap_new(nr_blocks);
+    qemu_co_mutex_init(&m->lock);
+
+    ret = load_root(m, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = load_table(m, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    return load_zones(m, errp);
+}
+
+static void commit_free(ZonedCommit *c)
+{
+    if (c) {
+        g_free(c->blocks);
+        g_free(c->sums);
+        qemu_vfree(c->buf);
+        g_free(c);
+    }
+}
+
+void zoned_meta_unload(ZonedMeta *m)
+{
+    commit_free(m->pending);
+    zone_set_free(m->zones);
+    g_free(m->entries);
+    g_free(m->sums);
+    g_free(m->dirty);
+    m->pending = NULL;
+    m->zones = NULL;
+    m->entries = NULL;
+    m->sums = NULL;
+    m->dirty = NULL;
+}
+
+/* From here on: writing */
+
+void zoned_meta_changed(ZonedMeta *m, uint32_t i)
+{
+    set_bit(i / ZONED_ZONES_PER_BLOCK, m->dirty);
+}
+
+bool zoned_meta_is_dirty(ZonedMeta *m)
+{
+    return m->pending ||
+           !bitmap_empty(m->dirty, zoned_table_blocks(&m->header));
+}
+
+/* Write @root into copy @copy of the root, and flush */
+static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    zoned_root_encode(&m->header, root, buf);
+    ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
+                      ZONED_BLOCK_SIZE, buf, 0);
+    qemu_vfree(buf);
+    return ret < 0 ? ret : bdrv_flush(m->file->bs);
+}
+
+static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
+{
+    ZonedCommit *c = g_new(ZonedCommit, 1);
+
+    *c = (ZonedCommit) {
+        .root = m->root,
+        .blocks = g_new(uint32_t, nr_blocks),
+        .buf = qemu_blockalign(m->file->bs,
+                               (size_t)nr_blocks * ZONED_BLOCK_SIZE),
+        .sums = g_new(uint32_t, nr_blocks),
+    };
+    c->root.generation++;
+    return c;
+}
+
+/* Add block @block to @c, as the zones are now */
+static void commit_add(ZonedMeta *m, ZonedCommit *c, uint32_t block)
+{
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    uint32_t i, n = c->nr_blocks++;
+
+    for (i = 0; i < nr_zones; i++) {
+        entries[i] = zoned_entry(zone_set_state(m->zones, first + i),
+                                 m->done_wp(m->opaque, first + i));
+    }
+    c->blocks[n] = block;
+    c->sums[n] = zoned_table_encode(&m->header, block, entries,
+                                    c->buf + (size_t)n * ZONED_BLOCK_SIZE);
+    c->root.table_sum += (uint64_t)c->sums[n] - m->sums[block];
+    zoned_root_flip(&c->root, block);
+}
+
+/*
+ * Take all dirty blocks into a new commit.  From here on changes make blocks
+ * dirty again, for the commit after this one.
+ */
+static ZonedCommit *commit_prepare(ZonedMeta *m)
+{
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    ZonedCommit *c = commit_new(m, bitmap_count_one(m->dirty, nr_blocks));
+    uint64_t b;
+
+    for (b = find_first_bit(m->dirty, nr_blocks); b < nr_blocks;
+         b = find_next_bit(m->dirty, nr_blocks, b + 1)) {
+        commit_add(m, c, b);
+    }
+    bitmap_zero(m->dirty, nr_blocks);
+    c->root.clean = false;
+    return c;
+}
+
+static uint64_t commit_block_offset(ZonedMeta *m, ZonedCommit *c, uint32_t n)
+{
+    uint32_t block = c->blocks[n];
+
+    return zoned_table_offset(&m->header, zoned_root_copy(&c->root, block),
+                              block);
+}
+
+/*
+ * Write the blocks of @c, neighbours at once, to the copies that its root
+ * names, and flush
+ */
+static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
+{
+    uint32_t n, run;
+    int ret;
+
+    for (n = 0; n < c->nr_blocks; n += run) {
+        uint64_t offset = commit_block_offset(m, c, n);
+
+        run = 1;
+        while (n + run < c->nr_blocks && commit_block_offset(m, c, n + run) ==
+                                         offset + run * ZONED_BLOCK_SIZE) {
+            run++;
+        }
+        ret = bdrv_pwrite(m->file, offset, (int64_t)run * ZONED_BLOCK_SIZE,
+                          c->buf + (size_t)n * ZONED_BLOCK_SIZE, 0);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return bdrv_flush(m->file->bs);
+}
+
+/* Its root has not been written: as if there had been no commit */
+static void commit_abort(ZonedMeta *m, ZonedCommit *c)
+{
+    uint32_t n;
+
+    for (n = 0; n < c->nr_blocks; n++) {
+        set_bit(c->blocks[n], m->dirty);
+    }
+    commit_free(c);
+}
+
+/*
+ * Give the space of the zones of @block back that held data and are empty in
+ * @entries.  This is a hint, so errors do not matter.
+ */
+static void discard_emptied(ZonedMeta *m, uint32_t block,
+                            const uint64_t *entries)
+{
+    const ZoneGeometry *g = &m->header.geometry;
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
+    uint32_t i = 0;
+
+    while (i < nr_zones) {
+        uint64_t start = zone_geometry_start(g, first + i);
+        uint64_t bytes = 0;
+
+        while (i < nr_zones && entries[i] == 0 &&
+               zoned_entry_wp(m->entries[first + i])) {
+            bytes += zone_geometry_length(g, first + i);
+            i++;
+        }
+        if (bytes) {
+            bdrv_pdiscard(m->file, m->header.data_offset + start, bytes);
+        } else {
+            i++;
+        }
+    }
+}
+
+/*
+ * The root of @c is on the medium.  The discards come before the entries
+ * change, because the first write to a zone after its reset waits until its
+ * entry says that it is empty.
+ */
+static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
+{
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    uint32_t n;
+
+    m->root = c->root;
+    m->root_copy = !m->root_copy;
+
+    for (n = 0; n < c->nr_blocks; n++) {
+        uint32_t block = c->blocks[n];
+        bool ok = zoned_table_decode(&m->header, block, entries,
+                                     c->buf + (size_t)n * ZONED_BLOCK_SIZE,
+                                     &m->sums[block]);
+
+        assert(ok);
+        discard_emptied(m, block, entries);
+        memcpy(m->entries + zoned_block_first_zone(block), entries,
+               zoned_block_nr_zones(&m->header, block) * sizeof(entries[0]));
+    }
+    commit_free(c);
+}
+
+/* Write the root of m->pending, until it is known to be on the medium */
+static int commit_finish(ZonedMeta *m)
+{
+    ZonedCommit *c = m->pending;
+    int ret = write_root(m, &c->root, !m->root_copy);
+
+    trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
+    if (ret < 0) {
+        return ret;
+    }
+    m->pending = NULL;
+    commit_adopt(m, c);
+    return 0;
+}
+
+/*
+ * The first commit after the image was clean: from now on the two copies of a
+ * block may differ.
+ */
+static int mark_unclean(ZonedMeta *m)
+{
+    m->pending = commit_new(m, 0);
+    m->pending->root.clean = false;
+    return commit_finish(m);
+}
+
+int zoned_meta_commit(ZonedMeta *m)
+{
+    ZonedCommit *c;
+    int ret;
+
+    if (m->pending) {
+        ret = commit_finish(m);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    if (!zoned_meta_is_dirty(m)) {
+        return bdrv_flush(m->file->bs);
+    }
+    if (m->root.clean) {
+        ret = mark_unclean(m);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+
+    c = commit_prepare(m);
+    ret = commit_write_blocks(m, c);
+    if (ret < 0) {
+        trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
+        commit_abort(m, c);
+        return ret;
+    }
+    m->pending = c;
+    return commit_finish(m);
+}
+
+/* Write the current content of each block of the table to its other copy */
+static int settle_table(ZonedMeta *m)
+{
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    uint32_t b;
+    int ret = 0;
+
+    for (b = 0; b < nr_blocks; b++) {
+        zoned_table_encode(&m->header, b,
+                           m->entries + zoned_block_first_zone(b), buf);
+        ret = bdrv_pwrite(m->file,
+                          zoned_table_offset(&m->header,
+                                             !zoned_root_copy(&m->root, b), b),
+                          ZONED_BLOCK_SIZE, buf, 0);
+        if (ret < 0) {
+            break;
+        }
+    }
+    qemu_vfree(buf);
+    return ret < 0 ? ret : bdrv_flush(m->file->bs);
+}
+
+int zoned_meta_settle(ZonedMeta *m)
+{
+    ZonedRoot root = m->root;
+    int ret;
+
+    assert(!zoned_meta_is_dirty(m));
+    if (root.clean) {
+        return 0;
+    }
+    ret = settle_table(m);
+    if (ret < 0) {
+        return ret;
+    }
+    root.generation++;
+    root.clean = true;
+    ret = write_root(m, &root, !m->root_copy);
+    if (ret < 0) {
+        return ret;
+    }
+    m->root = root;
+    m->root_copy = !m->root_copy;
+    return write_root(m, &root, !m->root_copy);
+}

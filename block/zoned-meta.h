@@ -1,0 +1,116 @@
+/*
+ * The zoned image format: the zone table in memory and on the medium
+ *
+ * Who calls must be in the AioContext of the node.  All changes are made by
+ * coroutines of that context, so that plain fields do; what has to stay
+ * together across a yield is under @lock.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_ZONED_META_H
+#define BLOCK_ZONED_META_H
+
+#include "block/block_int.h"
+#include "qemu/coroutine.h"
+#include "zoned-image.h"
+
+/**
+ * ZonedCommit: a state of the zone table on its way to the medium.
+ *
+ * @root: names the copies that this commit has written
+ * @blocks: numbers of the table's blocks that it changes
+ * @nr_blocks: how many these are
+ * @buf: the blocks, ZONED_BLOCK_SIZE each, in the order of @blocks
+ * @sums: their checksums
+ */
+typedef struct ZonedCommit {
+    ZonedRoot root;
+    uint32_t *blocks;
+    uint32_t nr_blocks;
+    uint8_t *buf;
+    uint32_t *sums;
+} ZonedCommit;
+
+/**
+ * ZonedMeta: the metadata of an open image.
+ *
+ * @file: the node below
+ * @header: as it is on the medium
+ * @zones: the state machine
+ * @entries: of each zone, what the medium will say after a crash
+ * @sums: of each block of the table, the checksum of its current copy
+ * @root: as it is on the medium
+ * @root_copy: where the medium has @root, 0 or 1
+ * @lock: held while the medium is brought up to date
+ * @dirty: blocks of the table in which a zone has changed since they were
+ *         last encoded for a commit
+ * @pending: a commit whose root may or may not have reached the medium,
+ *           because writing it failed; nothing else may be written before it
+ *           is known to be there
+ * @done_wp: how much of zone @i is known to be written, relative to its start
+ * @opaque: of @done_wp
+ */
+typedef struct ZonedMeta {
+    BdrvChild *file;
+    ZonedHeader header;
+    ZoneSet *zones;
+    uint64_t *entries;
+    uint32_t *sums;
+    ZonedRoot root;
+    int root_copy;
+    CoMutex lock;
+    unsigned long *dirty;
+    ZonedCommit *pending;
+    uint64_t (*done_wp)(void *opaque, uint32_t i);
+    void *opaque;
+} ZonedMeta;
+
+/**
+ * zoned_meta_load_header: read and check the header of the image in @file.
+ *
+ * @copy: which of the two copies
+ *
+ * Returns 0, the errors of zoned_header_decode(), or of the read.
+ */
+int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
+                           Error **errp);
+
+/**
+ * zoned_meta_load: read the zone table.  @m->file and @m->header are set.
+ *
+ * Returns 0; -EINVAL where the image is damaged or contradicts itself; or
+ * the error of a read.
+ */
+int zoned_meta_load(ZonedMeta *m, Error **errp);
+
+/** zoned_meta_unload: free what zoned_meta_load() has made */
+void zoned_meta_unload(ZonedMeta *m);
+
+/** zoned_meta_changed: zone @i differs from what the medium says of it */
+void zoned_meta_changed(ZonedMeta *m, uint32_t i);
+
+/**
+ * zoned_meta_is_dirty: whether anything is to be committed.
+ */
+bool zoned_meta_is_dirty(ZonedMeta *m);
+
+/**
+ * zoned_meta_commit: make the zones as they are now, and all data written
+ * until now, durable.  Afterwards the space of zones that this made empty is
+ * discarded.  Called with @m->lock held, in a coroutine or while nothing else
+ * is going on.
+ *
+ * Returns 0 or the error of the medium; then the commit is tried again next
+ * time, and what is on the medium is either the old state or the new one.
+ */
+int zoned_meta_commit(ZonedMeta *m);
+
+/**
+ * zoned_meta_settle: make both copies of every block the same and mark the
+ * image clean.  For the time when the image is closed, or handed over;
+ * nothing else is going on.  Does nothing if the image is clean already.
+ */
+int zoned_meta_settle(ZonedMeta *m);
+
+#endif /* BLOCK_ZONED_META_H */

@@ -1,0 +1,86 @@
+/*
+ * The zoned image format: writes in flight to sequential zones
+ *
+ * Writes to one zone run in parallel, but they are reported as done in order:
+ * a write is done once all data before it in the zone is written.  What the
+ * guest was told is so always one piece from the zone's start, up to a place
+ * that the zone table can name.  When a write fails, those after it in the
+ * zone fail with it, and the write pointer goes back to where it began.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_ZONED_WRITES_H
+#define BLOCK_ZONED_WRITES_H
+
+#include "qemu/coroutine.h"
+#include "qemu/queue.h"
+#include "zoned-meta.h"
+
+typedef struct ZonedActivity ZonedActivity;
+
+/**
+ * ZonedWrite: one write, on the stack of its coroutine.
+ *
+ * @activity: of the zone that it goes to
+ * @end: of the write, relative to the zone's start
+ * @ret: what became of its data
+ * @finished: its own I/O has ended
+ * @settled: it has left the queue, and @ret is what to report
+ * @co: waits for the writes before it
+ */
+typedef struct ZonedWrite {
+    ZonedActivity *activity;
+    uint64_t end;
+    int ret;
+    bool finished;
+    bool settled;
+    Coroutine *co;
+    QTAILQ_ENTRY(ZonedWrite) next;
+} ZonedWrite;
+
+/**
+ * ZonedWrites: all zones with writes in flight.
+ *
+ * @meta: of the image
+ * @active: ZonedActivity of these zones, by number
+ */
+typedef struct ZonedWrites {
+    ZonedMeta *meta;
+    GHashTable *active;
+} ZonedWrites;
+
+void zoned_writes_init(ZonedWrites *ws, ZonedMeta *meta);
+void zoned_writes_destroy(ZonedWrites *ws);
+
+/**
+ * zoned_writes_done_wp: how much of zone @i is known to be written, relative
+ * to its start.  The write pointer of the state machine is ahead of it by the
+ * writes in flight.
+ */
+uint64_t zoned_writes_done_wp(const ZonedWrites *ws, uint32_t i);
+
+/**
+ * zoned_writes_wait_failed: if a write to zone @i failed, wait until those
+ * after it have ended and the write pointer is back.  To be called before
+ * zone_set_write_begin().
+ */
+void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i);
+
+/**
+ * zoned_write_start: a write to zone @i was admitted and is about to be
+ * submitted.
+ *
+ * @start, @end: relative to the zone's start
+ */
+void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
+                       uint64_t start, uint64_t end);
+
+/**
+ * zoned_write_finish: the I/O of @w has ended with @ret.  Waits until the
+ * writes before it have ended too.  Returns what to report: @ret, or the
+ * error of the write before it that failed.
+ */
+int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret);
+
+#endif /* BLOCK_ZONED_WRITES_H */

@@ -1,0 +1,591 @@
+/*
+ * The zoned image format: a persistent host-managed disk on any node
+ *
+ * Requests come in here.  Whether they are allowed, and what they do to a
+ * zone, is decided by the state machine (zone-set.c); their data goes straight
+ * to the node below; the zone table follows at a flush (zoned-meta.c).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/module.h"
+#include "qemu/option.h"
+#include "block/block_int.h"
+#include "trace.h"
+#include "zoned-format.h"
+
+static bool is_sequential(BDRVZonedState *s, uint64_t offset)
+{
+    const ZoneGeometry *g = &s->meta.header.geometry;
+
+    return offset < g->size &&
+           !zone_geometry_is_conventional(g, zone_geometry_index(g, offset));
+}
+
+/* An offset on the disk as an offset in the file */
+static uint64_t to_file(BDRVZonedState *s, uint64_t offset)
+{
+    return s->meta.header.data_offset + offset;
+}
+
+/*
+ * How many bytes from @offset on, in its zone, hold data; all of them in a
+ * conventional zone.  Above that the zone reads as zeroes, whatever is in the
+ * file.
+ */
+static uint64_t data_bytes_at(BDRVZonedState *s, uint64_t offset)
+{
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t i = zone_geometry_index(g, offset);
+    uint64_t in_zone = offset - zone_geometry_start(g, i);
+    uint64_t end = zone_geometry_is_conventional(g, i) ?
+                   zone_geometry_length(g, i) :
+                   zoned_writes_done_wp(&s->writes, i);
+
+    return end > in_zone ? end - in_zone : 0;
+}
+
+static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
+                                             int64_t offset, int64_t bytes,
+                                             QEMUIOVector *qiov,
+                                             size_t qiov_offset,
+                                             BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    int64_t data = bytes;
+    int ret;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    ret = zone_set_check_read(s->meta.zones, offset, bytes);
+    if (ret < 0) {
+        return ret;
+    }
+    if (is_sequential(s, offset)) {
+        data = MIN(bytes, data_bytes_at(s, offset));
+        qemu_iovec_memset(qiov, qiov_offset + data, 0, bytes - data);
+    }
+    if (!data) {
+        return 0;
+    }
+    ret = bdrv_co_preadv_part(bs->file, to_file(s, offset), data, qiov,
+                              qiov_offset, flags);
+    return blk_zone_medium_error(ret);
+}
+
+/* @qiov is NULL for zeroes */
+static int coroutine_fn write_file(BlockDriverState *bs, uint64_t offset,
+                                   uint64_t bytes, QEMUIOVector *qiov,
+                                   size_t qiov_offset, BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    if (qiov) {
+        ret = bdrv_co_pwritev_part(bs->file, to_file(s, offset), bytes, qiov,
+                                   qiov_offset, flags);
+    } else {
+        ret = bdrv_co_pwrite_zeroes(bs->file, to_file(s, offset), bytes, flags);
+    }
+    return blk_zone_medium_error(ret);
+}
+
+/*
+ * After a reset of zone @i the medium may still tell of the data that was
+ * there before.  New data must not be written into its place: a crash would
+ * show it as the old data.
+ */
+static int coroutine_fn wait_until_reset(BDRVZonedState *s, uint32_t i)
+{
+    ZonedMeta *m = &s->meta;
+    int ret = 0;
+
+    if (zoned_entry_wp(m->entries[i]) <= zoned_writes_done_wp(&s->writes, i)) {
+        return 0;
+    }
+    qemu_co_mutex_lock(&m->lock);
+    if (zoned_entry_wp(m->entries[i]) > zoned_writes_done_wp(&s->writes, i)) {
+        ret = zoned_meta_commit(m);
+    }
+    qemu_co_mutex_unlock(&m->lock);
+    return blk_zone_medium_error(ret);
+}
+
+/* The write to a sequential zone was admitted, and its place is @offset */
+static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
+                                   uint64_t bytes, QEMUIOVector *qiov,
+                                   size_t qiov_offset, BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t i = zone_geometry_index(g, offset);
+    uint64_t in_zone = offset - zone_geometry_start(g, i);
+    ZonedWrite w;
+    int ret;
+
+    zoned_write_start(&s->writes, &w, i, in_zone, in_zone + bytes);
+    ret = wait_until_reset(s, i);
+    if (ret >= 0) {
+        ret = write_file(bs, offset, bytes, qiov, qiov_offset, flags);
+    }
+    return zoned_write_finish(&s->writes, &w, ret);
+}
+
+static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
+                                              int64_t offset, int64_t bytes,
+                                              QEMUIOVector *qiov,
+                                              size_t qiov_offset,
+                                              BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    bool sequential = is_sequential(s, offset);
+    int ret;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    if (sequential) {
+        zoned_writes_wait_failed(&s->writes, zone_geometry_index(
+                                 &s->meta.header.geometry, offset));
+    }
+    ret = zone_set_write_begin(s->meta.zones, offset, bytes);
+    if (ret < 0) {
+        trace_zoned_refuse_write(bs, offset, bytes, blk_zone_strerror(ret));
+        return ret;
+    }
+    if (!bytes) {
+        return 0;
+    }
+    return (sequential ? write_zone : write_file)(bs, offset, bytes, qiov,
+                                                  qiov_offset, flags);
+}
+
+static int coroutine_fn zoned_co_pwrite_zeroes(BlockDriverState *bs,
+                                               int64_t offset, int64_t bytes,
+                                               BdrvRequestFlags flags)
+{
+    return zoned_co_pwritev_part(bs, offset, bytes, NULL, 0, flags);
+}
+
+/*
+ * There is nothing to give back in a part of a sequential zone: a reset does
+ * that for the whole of it.
+ */
+static int coroutine_fn zoned_co_pdiscard(BlockDriverState *bs, int64_t offset,
+                                          int64_t bytes)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    if (s->damaged || is_sequential(s, offset + bytes - 1)) {
+        return -ENOTSUP;
+    }
+    return blk_zone_medium_error(bdrv_co_pdiscard(bs->file, to_file(s, offset),
+                                                  bytes));
+}
+
+static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    qemu_co_mutex_lock(&s->meta.lock);
+    ret = zoned_meta_commit(&s->meta);
+    qemu_co_mutex_unlock(&s->meta.lock);
+    return ret;
+}
+
+static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
+                                             int64_t offset, uint32_t *nr_zones,
+                                             BlockZoneDescriptor *zones)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t first = zone_geometry_index(g, offset);
+    uint32_t i;
+
+    *nr_zones = MIN(*nr_zones, zone_geometry_nr_zones(g) - first);
+    for (i = 0; i < *nr_zones; i++) {
+        zone_set_get(s->meta.zones, first + i, &zones[i]);
+    }
+    return 0;
+}
+
+/*
+ * The zone is empty now.  Once the medium says so, its space is given back;
+ * where the medium has never said anything else, that can be done at once.
+ */
+static void coroutine_fn zone_emptied(BlockDriverState *bs, uint32_t i)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+
+    zoned_meta_changed(&s->meta, i);
+    if (zoned_entry_wp(s->meta.entries[i]) == 0) {
+        bdrv_co_pdiscard(bs->file, to_file(s, zone_geometry_start(g, i)),
+                         zone_geometry_length(g, i));
+    }
+}
+
+static int coroutine_fn zone_mgmt_one(BlockDriverState *bs, BlockZoneOp op,
+                                      uint32_t i)
+{
+    BDRVZonedState *s = bs->opaque;
+    ZoneSet *zones = s->meta.zones;
+    bool had_data = zone_set_wp(zones, i);
+    int ret = zone_set_mgmt(zones, op, i);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (op == BLK_ZO_RESET && had_data) {
+        zone_emptied(bs, i);
+    } else if (op == BLK_ZO_FINISH || op == BLK_ZO_RESET) {
+        zoned_meta_changed(&s->meta, i);
+    }
+    return 0;
+}
+
+static bool is_reset_by_all(BlockZoneState state)
+{
+    return state == BLK_ZS_IOPEN || state == BLK_ZS_EOPEN ||
+           state == BLK_ZS_CLOSED || state == BLK_ZS_FULL;
+}
+
+static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
+                                           int64_t offset, int64_t bytes)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t first = zone_geometry_index(g, offset);
+    uint32_t last = zone_geometry_index(g, offset + bytes - 1);
+    uint32_t i;
+    int ret;
+
+    for (i = first; i <= last; i++) {
+        if (op == BLK_ZO_RESET_ALL) {
+            if (!is_reset_by_all(zone_set_state(s->meta.zones, i))) {
+                continue;
+            }
+            ret = zone_mgmt_one(bs, BLK_ZO_RESET, i);
+        } else {
+            ret = zone_mgmt_one(bs, op, i);
+        }
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+static int coroutine_fn zoned_co_zone_append(BlockDriverState *bs,
+                                             int64_t *offset,
+                                             QEMUIOVector *qiov,
+                                             BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    uint64_t where;
+    int ret;
+
+    zoned_writes_wait_failed(&s->writes, zone_geometry_index(
+                             &s->meta.header.geometry, *offset));
+    ret = zone_set_append_begin(s->meta.zones, *offset, qiov->size, &where);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = write_zone(bs, where, qiov->size, qiov, 0, flags);
+    if (ret >= 0) {
+        *offset = where;
+    }
+    return ret;
+}
+
+static int coroutine_fn zoned_co_block_status(BlockDriverState *bs,
+                                              bool want_zero,
+                                              int64_t offset, int64_t bytes,
+                                              int64_t *pnum, int64_t *map,
+                                              BlockDriverState **file)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t i = zone_geometry_index(g, offset);
+    uint64_t data;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    data = data_bytes_at(s, offset);
+    if (data) {
+        *pnum = MIN(bytes, data);
+        *map = to_file(s, offset);
+        *file = bs->file->bs;
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_RECURSE | BDRV_BLOCK_OFFSET_VALID;
+    }
+    *pnum = MIN(bytes, zone_geometry_start(g, i) + zone_geometry_length(g, i) -
+                       offset);
+    return BDRV_BLOCK_ZERO;
+}
+
+static void zoned_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
+
+    /* Without sequential zones it is an ordinary disk */
+    if (s->damaged || g->conventional_zones == zone_geometry_nr_zones(g)) {
+        return;
+    }
+    bs->bl.zoned = BLK_Z_HM;
+    bs->bl.zone_size = g->zone_size;
+    bs->bl.nr_zones = zone_geometry_nr_zones(g);
+    bs->bl.max_append_sectors =
+        s->meta.header.max_append_bytes >> BDRV_SECTOR_BITS;
+    bs->bl.max_open_zones = g->max_open_zones;
+    bs->bl.max_active_zones = g->max_active_zones;
+    bs->bl.write_granularity = g->write_granularity;
+}
+
+static int64_t zoned_getlength(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    return s->meta.header.geometry.size;
+}
+
+static int coroutine_fn zoned_co_truncate(BlockDriverState *bs, int64_t offset,
+                                          bool exact, PreallocMode prealloc,
+                                          BdrvRequestFlags flags, Error **errp)
+{
+    error_setg(errp, "A zoned image cannot be resized: its zones are laid out "
+               "when it is created");
+    return -ENOTSUP;
+}
+
+static int zoned_has_zero_init(BlockDriverState *bs)
+{
+    return bdrv_has_zero_init(bs->file->bs);
+}
+
+static int zoned_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    bdi->is_dirty = !s->meta.root.clean;
+    return 0;
+}
+
+static ImageInfoSpecific *zoned_get_specific_info(BlockDriverState *bs,
+                                                  Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    return s->damaged ? NULL : zoned_specific_info(&s->meta);
+}
+
+static int zoned_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    return zoned_header_probe(buf, buf_size) ? 100 : 0;
+}
+
+static uint64_t done_wp(void *opaque, uint32_t i)
+{
+    BDRVZonedState *s = opaque;
+
+    return zoned_writes_done_wp(&s->writes, i);
+}
+
+static int check_file(BlockDriverState *bs, Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+    int64_t length = bdrv_getlength(bs->file->bs);
+    uint64_t expected = zoned_file_size(&s->meta.header);
+
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get the size of node '%s'",
+                         bdrv_get_node_name(bs->file->bs));
+        return length;
+    }
+    if (length < expected) {
+        error_setg(errp, "Zoned image is truncated: it has %" PRId64
+                   " bytes, but needs %" PRIu64, length, expected);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/*
+ * Read all metadata.  What it leaves behind is freed by zoned_unload().  A
+ * check, and nothing else, makes do with the second header and with a file
+ * that is too short.
+ */
+static int zoned_load(BlockDriverState *bs, bool check, Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+    ZonedMeta *m = &s->meta;
+    int ret;
+
+    m->file = bs->file;
+    m->done_wp = done_wp;
+    m->opaque = s;
+    zoned_writes_init(&s->writes, m);
+
+    ret = zoned_meta_load_header(bs->file, &m->header, 0, check ? NULL : errp);
+    if (ret < 0 && check) {
+        ret = zoned_meta_load_header(bs->file, &m->header, 1, errp);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    if (!check) {
+        ret = check_file(bs, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return zoned_meta_load(m, errp);
+}
+
+static void zoned_unload(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    zoned_meta_unload(&s->meta);
+    zoned_writes_destroy(&s->writes);
+}
+
+static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
+                      Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+    bool check = flags & BDRV_O_CHECK;
+    int ret;
+
+    ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    if (bs->file->bs->bl.request_alignment > ZONED_BLOCK_SIZE) {
+        error_setg(errp, "Node '%s' writes in units of %" PRIu32 " bytes, but "
+                   "the zoned format needs %d or less",
+                   bdrv_get_node_name(bs->file->bs),
+                   bs->file->bs->bl.request_alignment, ZONED_BLOCK_SIZE);
+        return -ENOTSUP;
+    }
+
+    ret = zoned_load(bs, check, check ? NULL : errp);
+    if (ret < 0 && !check) {
+        zoned_unload(bs);
+        return ret;
+    }
+    /* A check finds the cause again, to tell it together with all others */
+    s->damaged = ret < 0;
+
+    bs->total_sectors = s->meta.header.geometry.size >> BDRV_SECTOR_BITS;
+    bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP &
+                               bs->file->bs->supported_zero_flags;
+    return 0;
+}
+
+/* Leave the image in good order for whoever opens it next */
+static int zoned_inactivate(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    if (s->damaged || bdrv_is_read_only(bs)) {
+        return 0;
+    }
+    if (zoned_meta_is_dirty(&s->meta)) {
+        ret = bdrv_flush(bs);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return zoned_meta_settle(&s->meta);
+}
+
+static void zoned_close(BlockDriverState *bs)
+{
+    if (!(bs->open_flags & BDRV_O_INACTIVE)) {
+        zoned_inactivate(bs);
+    }
+    zoned_unload(bs);
+}
+
+static void coroutine_fn zoned_co_invalidate_cache(BlockDriverState *bs,
+                                                   Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    zoned_unload(bs);
+    if (zoned_load(bs, false, errp) < 0) {
+        error_prepend(errp, "Could not reload the zoned image: ");
+        s->damaged = true;
+    }
+}
+
+static int zoned_reopen_prepare(BDRVReopenState *reopen_state,
+                                BlockReopenQueue *queue, Error **errp)
+{
+    int ret;
+
+    if (reopen_state->flags & BDRV_O_RDWR) {
+        return 0;
+    }
+    ret = zoned_inactivate(reopen_state->bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write the zone table");
+    }
+    return ret;
+}
+
+static const char *const zoned_strong_runtime_opts[] = { NULL };
+
+static BlockDriver bdrv_zoned = {
+    .format_name            = "zoned",
+    .instance_size          = sizeof(BDRVZonedState),
+    .is_format              = true,
+    .strong_runtime_opts    = zoned_strong_runtime_opts,
+
+    .bdrv_probe             = zoned_probe,
+    .bdrv_open              = zoned_open,
+    .bdrv_close             = zoned_close,
+    .bdrv_reopen_prepare    = zoned_reopen_prepare,
+    .bdrv_inactivate        = zoned_inactivate,
+    .bdrv_co_invalidate_cache = zoned_co_invalidate_cache,
+    .bdrv_child_perm        = bdrv_default_perms,
+    .bdrv_refresh_limits    = zoned_refresh_limits,
+
+    .bdrv_co_create         = zoned_co_create,
+    .bdrv_co_create_opts    = zoned_co_create_opts,
+    .create_opts            = &zoned_create_opts,
+
+    .bdrv_co_preadv_part    = zoned_co_preadv_part,
+    .bdrv_co_pwritev_part   = zoned_co_pwritev_part,
+    .bdrv_co_pwrite_zeroes  = zoned_co_pwrite_zeroes,
+    .bdrv_co_pdiscard       = zoned_co_pdiscard,
+    .bdrv_co_flush          = zoned_co_flush,
+    .bdrv_co_block_status   = zoned_co_block_status,
+    .bdrv_co_zone_report    = zoned_co_zone_report,
+    .bdrv_co_zone_mgmt      = zoned_co_zone_mgmt,
+    .bdrv_co_zone_append    = zoned_co_zone_append,
+
+    .bdrv_getlength         = zoned_getlength,
+    .bdrv_co_truncate       = zoned_co_truncate,
+    .bdrv_has_zero_init     = zoned_has_zero_init,
+    .bdrv_get_info          = zoned_get_info,
+    .bdrv_get_specific_info = zoned_get_specific_info,
+    .bdrv_co_check          = zoned_co_check,
+};
+
+static void bdrv_zoned_init(void)
+{
+    bdrv_register(&bdrv_zoned);
+}
+
+block_init(bdrv_zoned_init);
