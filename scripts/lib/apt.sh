@@ -14,9 +14,9 @@ debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 debian_mirrors() {
     # shellcheck disable=SC2016 # apt expands these
     apt-get indextargets --no-release-info --format \
-        '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        "Created-By: Packages" |
-        sed -nE "s/^(\S+) ($debian_codename|oldstable|stable)(|-updates|-security) main\$/\1 \3/p" |
+        '$(REPO_URI) $(RELEASE) $(COMPONENT)' "Created-By: Packages" |
+        sed -nE "s/^(\S+) ($debian_codename|oldstable|stable)(|-.*) main\$/\1 \3/p" |
+        grep -E ' (|-updates|-security)$' |
         sort -u
 }
 
