@@ -1,0 +1,147 @@
+/*
+ * raw: a window on a zoned disk
+ *
+ * What raw-format.c needs to pass zones through: the window's limits, and the
+ * arithmetic between places in the window and places on the disk.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "block/block_int.h"
+#include "block/zoned-io.h"
+#include "raw-zoned.h"
+
+/*
+ * Whether a window is made of whole zones.  @length is the length of the disk.
+ * If not, an error names what is wrong.
+ */
+static bool raw_zoned_window_fits(uint64_t zone_size, int64_t length,
+                                  uint64_t offset, bool has_size,
+                                  uint64_t size, Error **errp)
+{
+    if (!QEMU_IS_ALIGNED(offset, zone_size)) {
+        error_setg(errp, "offset (%" PRIu64 ") is not a multiple of the zone "
+                   "size (%" PRIu64 ")", offset, zone_size);
+        return false;
+    }
+    if (has_size && !QEMU_IS_ALIGNED(size, zone_size) &&
+        offset + size != length) {
+        error_setg(errp, "size (%" PRIu64 ") is neither a multiple of the zone "
+                   "size (%" PRIu64 ") nor up to the end of the disk", size,
+                   zone_size);
+        return false;
+    }
+    return true;
+}
+
+int raw_zoned_check(BlockDriverState *file, uint64_t offset, bool has_size,
+                    uint64_t size, bool probed, bool writable, Error **errp)
+{
+    int64_t length;
+
+    if (file->bl.zoned != BLK_Z_HM) {
+        return 0;
+    }
+    if (probed && writable) {
+        error_setg(errp, "The format of a host-managed zoned disk must be "
+                   "specified ('%s' was guessed to be raw)",
+                   bdrv_get_node_name(file));
+        return -EINVAL;
+    }
+
+    length = bdrv_getlength(file);
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get image size");
+        return length;
+    }
+    return raw_zoned_window_fits(file->bl.zone_size, length, offset, has_size,
+                                 size, errp) ? 0 : -EINVAL;
+}
+
+BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
+                                        const QDict *options)
+{
+    const char *name = qdict_get_try_str(options, "file");
+    BlockDriverState *file = name ? bdrv_find_node(name) : NULL;
+
+    return file ?: bs->file->bs;
+}
+
+void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
+                              bool has_size, uint64_t size, Error **errp)
+{
+    const BlockLimits *file = &bs->file->bs->bl;
+    BlockLimits *bl = &bs->bl;
+    int64_t length;
+
+    if (file->zoned == BLK_Z_NONE) {
+        return;
+    }
+
+    length = bdrv_getlength(bs->file->bs);
+    if (length < 0) {
+        error_setg_errno(errp, -length, "Could not get image size");
+        return;
+    }
+    /* Without its zones a host-aware disk is an ordinary disk */
+    if (!raw_zoned_window_fits(file->zone_size, length, offset, has_size, size,
+                               file->zoned == BLK_Z_HM ? errp : NULL)) {
+        return;
+    }
+    if (!has_size) {
+        size = length - MIN(length, offset);
+    }
+
+    bl->zoned = file->zoned;
+    bl->zone_size = file->zone_size;
+    bl->nr_zones = DIV_ROUND_UP(size, file->zone_size);
+    bl->max_append_sectors = file->max_append_sectors;
+    bl->max_open_zones = file->max_open_zones;
+    bl->max_active_zones = file->max_active_zones;
+    bl->write_granularity = file->write_granularity;
+}
+
+int coroutine_fn raw_zoned_report(BdrvChild *file, int64_t window,
+                                  int64_t offset, uint32_t *nr_zones,
+                                  BlockZoneDescriptor *zones)
+{
+    uint32_t i;
+    int ret;
+
+    ret = bdrv_co_zone_report(file->bs, offset + window, nr_zones, zones);
+    if (ret < 0) {
+        return ret;
+    }
+
+    for (i = 0; i < *nr_zones; i++) {
+        zones[i].start -= window;
+        /* One that means nothing, of a full zone say, may be anything */
+        if (zones[i].wp >= window) {
+            zones[i].wp -= window;
+        }
+    }
+    return 0;
+}
+
+int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
+                                BlockZoneOp op, int64_t offset, int64_t bytes)
+{
+    return bdrv_co_zone_mgmt(file, op, offset + window, bytes);
+}
+
+int coroutine_fn raw_zoned_append(BdrvChild *file, int64_t window,
+                                  int64_t *offset, QEMUIOVector *qiov,
+                                  BdrvRequestFlags flags)
+{
+    int64_t where = *offset + window;
+    int ret;
+
+    ret = bdrv_co_zone_append(file, &where, qiov, flags);
+    if (ret >= 0) {
+        *offset = where - window;
+    }
+    return ret;
+}

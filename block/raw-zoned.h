@@ -1,0 +1,52 @@
+/*
+ * raw: a window on a zoned disk
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_RAW_ZONED_H
+#define BLOCK_RAW_ZONED_H
+
+#include "block/block_int-common.h"
+
+/**
+ * raw_zoned_check: whether a raw node can stand on @file.
+ *
+ * A host-managed disk does not take an @offset or @size that is not on a zone
+ * boundary (@size may also end with the disk), nor, if the node is @writable,
+ * a format that was @probed, because writes cannot be checked for what a probe
+ * would take them for where the device chooses their place.
+ *
+ * Returns 0 or -EINVAL.
+ */
+int raw_zoned_check(BlockDriverState *file, uint64_t offset, bool has_size,
+                    uint64_t size, bool probed, bool writable, Error **errp);
+
+/**
+ * raw_zoned_reopen_file: the node that will be the file of a raw node after a
+ * reopen with @options
+ */
+BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
+                                        const QDict *options);
+
+/**
+ * raw_zoned_refresh_limits: show the zones of @bs->file between @offset and
+ * @offset + @size (or the end of the disk, without @has_size) as those of @bs
+ */
+void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
+                              bool has_size, uint64_t size, Error **errp);
+
+/*
+ * The zone callbacks, with the window's start on @file as @window.
+ * See bdrv_co_zone_report(), bdrv_co_zone_mgmt() and bdrv_co_zone_append().
+ */
+int coroutine_fn raw_zoned_report(BdrvChild *file, int64_t window,
+                                  int64_t offset, uint32_t *nr_zones,
+                                  BlockZoneDescriptor *zones);
+int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
+                                BlockZoneOp op, int64_t offset, int64_t bytes);
+int coroutine_fn raw_zoned_append(BdrvChild *file, int64_t window,
+                                  int64_t *offset, QEMUIOVector *qiov,
+                                  BdrvRequestFlags flags);
+
+#endif /* BLOCK_RAW_ZONED_H */
