@@ -1,0 +1,70 @@
+/*
+ * Zoned nodes in the block graph: who can be their parent
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/block_int.h"
+#include "block/zoned-graph.h"
+
+static bool passes_zones_through(BlockDriverState *bs)
+{
+    return bs->drv && bs->drv->passes_zones_through;
+}
+
+BlockZoneModel bdrv_zoned_model(BlockDriverState *bs)
+{
+    GLOBAL_STATE_CODE();
+
+    while (bs && passes_zones_through(bs)) {
+        bs = bdrv_primary_bs(bs);
+    }
+    return bs ? bs->bl.zoned : BLK_Z_NONE;
+}
+
+/* The parents of @bs, through which the host-managed node @zoned is reached */
+static int check_parents(BlockDriverState *bs, BlockDriverState *zoned,
+                         Error **errp)
+{
+    BdrvChild *c;
+    int ret;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        BlockDriverState *parent;
+
+        if (!c->klass->parent_is_bds) {
+            if (c->klass->check_zoned && !c->klass->check_zoned(c, errp)) {
+                return -ENOTSUP;
+            }
+            continue;
+        }
+
+        parent = c->opaque;
+        if (!passes_zones_through(parent)) {
+            error_setg(errp, "Node '%s' (driver '%s') cannot use the "
+                       "host-managed zoned node '%s' as '%s': this driver "
+                       "does not keep to the order of writes that zones need",
+                       bdrv_get_node_name(parent),
+                       parent->drv ? parent->drv->format_name : "",
+                       bdrv_get_node_name(zoned), c->name);
+            return -ENOTSUP;
+        }
+        ret = check_parents(parent, zoned, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp)
+{
+    GLOBAL_STATE_CODE();
+
+    if (bdrv_zoned_model(bs) != BLK_Z_HM) {
+        return 0;
+    }
+    return check_parents(bs, bs, errp);
+}
