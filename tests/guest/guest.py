@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A Linux guest for tests: boots the kit that make-kit makes on the QEMU under
+# test, runs commands in it, and takes its power away.
+
+import base64
+import importlib.machinery
+import importlib.util
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+# Generous: a guest is emulated, on a machine that may be busy.
+BOOT_SECONDS = 180
+COMMAND_SECONDS = 240
+
+
+class GuestError(Exception):
+    """What went wrong in a guest or with it, for whoever reads the log."""
+
+
+def ensure_kit(build_dir):
+    path = os.path.join(HERE, 'make-kit')
+    loader = importlib.machinery.SourceFileLoader('make_kit', path)
+    spec = importlib.util.spec_from_loader('make_kit', loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module.ensure_kit(build_dir)
+
+
+def run(*command):
+    """Run a host command; return what it prints."""
+    result = subprocess.run(command, text=True, check=False,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode != 0:
+        raise GuestError('%s: exit status %d\n%s' % (
+            ' '.join(command), result.returncode, result.stdout))
+    return result.stdout
+
+
+def size(text):
+    """Bytes in a size such as 64M; None stays None."""
+    number, unit = re.fullmatch(r'(\d+)([KMGT]?)', str(text)).groups()
+    return int(number) << (10 * ' KMGT'.index(unit or ' '))
+
+
+class Disk:
+    """
+    A zoned image and the device that shows it to a guest.
+
+    @options: creation options of the image, with underscores
+    @device: further properties of virtio-blk-pci
+    """
+
+    def __init__(self, path, disk_size, device='', **options):
+        self.path = path
+        self.size = size(disk_size)
+        self.device = device
+        self.options = options
+
+    def create(self, build_dir):
+        options = ','.join('%s=%s' % item for item in self.options.items())
+        command = [os.path.join(build_dir, 'bin/qemu-img'), 'create', '-q',
+                   '-f', 'zoned']
+        if options:
+            command += ['-o', options]
+        run(*command, self.path, str(self.size))
+
+    def qemu_args(self, index):
+        node = 'disk%d' % index
+        device = 'virtio-blk-pci,drive=%s,id=vd%d' % (node, index)
+        block = self.options.get('write_granularity', '4096')
+        device += ',logical_block_size=%s,physical_block_size=%s' % (
+            block, block)
+        if self.device:
+            device += ',' + self.device
+        return ['-drive', 'if=none,id=%s,file=%s,format=zoned' % (
+                    node, self.path),
+                '-device', device]
+
+    # What the image was asked to have; the format's defaults where it was not.
+
+    @property
+    def zone_size(self):
+        return size(self.options.get('zone_size', '64M'))
+
+    @property
+    def zone_capacity(self):
+        return size(self.options.get('zone_capacity', self.zone_size))
+
+    @property
+    def conventional(self):
+        return int(self.options.get('conventional_zones', 0))
+
+    @property
+    def nr_zones(self):
+        return -(-self.size // self.zone_size)
+
+
+class Guest:
+    """
+    A running guest; use it in a `with` statement.
+
+    @old: boot the Linux that knows no zoned virtio-blk
+    @reboots: the guest will reboot itself (otherwise that ends QEMU)
+    """
+
+    def __init__(self, build_dir, *disks, args=(), cpus=1, old=False,
+                 reboots=False):
+        self.build_dir = build_dir
+        self.disks = disks
+        suffix = '-old' if old else ''
+        kit = ensure_kit(build_dir)
+        self.directory = tempfile.mkdtemp(prefix='guest-')
+        self.console = os.path.join(self.directory, 'console')
+        # Without cx16 the guest stays off an instruction that the emulation
+        # of several processors in this QEMU does not do atomically.
+        command = [
+            os.path.join(build_dir, 'bin/qemu-system-x86_64'),
+            '-nodefaults', '-display', 'none', '-accel', 'tcg',
+            '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', '1G',
+            '-kernel', os.path.join(kit, 'vmlinuz' + suffix),
+            '-initrd', os.path.join(kit, 'initrd' + suffix),
+            '-append', 'console=ttyS0 panic=-1 loglevel=6 mitigations=off '
+                       'raid=noautodetect',
+            '-serial', 'file:' + self.console, '-serial', 'stdio',
+        ]
+        if not reboots:
+            command.append('-no-reboot')
+        for index, disk in enumerate(disks):
+            command += disk.qemu_args(index)
+        self.command = command + list(args)
+        self.stderr = os.path.join(self.directory, 'stderr')
+        with open(self.stderr, 'wb') as stderr:
+            self.qemu = subprocess.Popen(self.command, stderr=stderr,
+                                         stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE)
+        self.pending = b''
+
+    def __enter__(self):
+        try:
+            self.wait_for_boot()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exc):
+        self.kill()
+        shutil.rmtree(self.directory)
+
+    def kill(self):
+        """Cut the power: QEMU gets no chance to write anything."""
+        self.qemu.kill()
+        self.qemu.wait()
+
+    def wait_for_boot(self):
+        line = self._read_line(BOOT_SECONDS, 'boot')
+        if line != 'ready':
+            raise self._error('said "%s" when it should boot' % line)
+
+    def sh(self, script, timeout=COMMAND_SECONDS):
+        """Run a script in the guest; return what it prints."""
+        status, output = self.try_sh(script, timeout)
+        if status != 0:
+            raise GuestError('in the guest, exit status %d:\n%s\n%s' % (
+                status, script, output))
+        return output
+
+    def try_sh(self, script, timeout=COMMAND_SECONDS):
+        """Like sh(), for a script that may fail: (exit status, output)."""
+        self._send(script)
+        answer = self._read_line(timeout, 'finish:\n' + script)
+        try:
+            status, output = (answer + ' ').split(' ')[:2]
+            return int(status), base64.b64decode(output).decode()
+        except ValueError:
+            raise self._error('said "%s" after:\n%s' % (
+                answer[:80], script)) from None
+
+    def reboot(self):
+        self._send('reboot -f')
+        self.wait_for_boot()
+
+    def _send(self, script):
+        try:
+            self.qemu.stdin.write(base64.b64encode(script.encode()) + b'\n')
+            self.qemu.stdin.flush()
+        except BrokenPipeError:
+            raise self._error('has ended, cannot run:\n' + script) from None
+
+    def _read_line(self, seconds, what):
+        deadline = time.monotonic() + seconds
+        while b'\n' not in self.pending:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([self.qemu.stdout], [], [], left)[0]:
+                raise self._error('did not, within %d seconds, %s' % (
+                    seconds, what))
+            data = os.read(self.qemu.stdout.fileno(), 65536)
+            if not data:
+                raise self._error('has ended, did not ' + what)
+            self.pending += data
+        line, self.pending = self.pending.split(b'\n', 1)
+        return line.decode(errors='replace').strip()
+
+    def _error(self, text):
+        details = ''
+        for title, path in [('QEMU says', self.stderr),
+                            ('The guest\'s console', self.console)]:
+            with open(path, encoding='utf-8', errors='replace') as log:
+                tail = log.readlines()[-40:]
+            details += '--- %s:\n%s' % (title, ''.join(tail))
+        return GuestError('the guest %s\n%s' % (text, details))
