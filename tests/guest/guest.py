@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -218,3 +219,109 @@ class Guest:
                 tail = log.readlines()[-40:]
             details += '--- %s:\n%s' % (title, ''.join(tail))
         return GuestError('the guest %s\n%s' % (text, details))
+
+
+class Zone(NamedTuple):
+    """
+    A zone as the guest sees it, in bytes.
+
+    @wp: the write pointer from the zone's start on; the capacity for a full
+         zone, where tools differ, and 0 for one without a write pointer
+    """
+    start: int
+    length: int
+    capacity: int
+    wp: int
+    state: str
+    type: int
+
+
+# Zone states as blkzone and zbd abbreviate them.
+EMPTY, IOPEN, EOPEN, CLOSED, FULL = 'em', 'oi', 'oe', 'cl', 'fu'
+NOT_WP = 'nw'
+
+CONVENTIONAL, SEQUENTIAL = 1, 2
+
+
+def zones(guest, device, args=''):
+    """What `blkzone report` tells in the guest."""
+    found = []
+    for line in guest.sh('blkzone report %s /dev/%s' % (
+            args, device)).splitlines():
+        match = re.fullmatch(
+            r'\s*start: 0x(\w+), len 0x(\w+), cap 0x(\w+), wptr 0x(\w+)'
+            r'.*zcond: ?\d+\((\w\w)\) \[type: (\d).*\]', line)
+        if not match:
+            raise GuestError('strange line from blkzone: ' + line)
+        start, length, capacity, wp = (int(x, 16) * 512
+                                       for x in match.group(1, 2, 3, 4))
+        state = match.group(5)
+        if state == FULL:
+            wp = capacity
+        found.append(Zone(start, length, capacity, wp, state,
+                          int(match.group(6))))
+    return found
+
+
+def zbd_zones(guest, device, args=''):
+    """What `zbd report` tells in the guest, in the same form."""
+    found = []
+    for line in guest.sh('zbd report %s /dev/%s' % (
+            args, device)).splitlines():
+        match = re.fullmatch(
+            r'Zone \d+: (\w+), ofst (\d+), len (\d+), cap (\d+)'
+            r'(?:, wp (\d+), (\w\w), .*)?', line)
+        if not match:
+            raise GuestError('strange line from zbd: ' + line)
+        start, length, capacity = (int(x) for x in match.group(2, 3, 4))
+        if match.group(1) == 'cnv':
+            found.append(Zone(start, length, capacity, 0, NOT_WP,
+                              CONVENTIONAL))
+            continue
+        state = match.group(6)
+        wp = capacity if state == FULL else int(match.group(5)) - start
+        found.append(Zone(start, length, capacity, wp, state, SEQUENTIAL))
+    return found
+
+
+def write(guest, device, start, length, source='/dev/urandom'):
+    """Write to a disk in direct requests of 64 KiB, or one smaller one."""
+    block = min(length, 64 << 10)
+    guest.sh('dd if=%s of=/dev/%s iflag=fullblock oflag=direct,seek_bytes '
+             'bs=%d seek=%d count=%d' % (source, device, block, start,
+                                         length // block))
+
+
+def checksum(guest, device, start, length):
+    """Checksum of a range of a disk, read from the disk."""
+    if length == 0:
+        return 'nothing'
+    block = min(length & -length, 1 << 20)
+    return guest.sh(
+        'dd if=/dev/%s iflag=direct,skip_bytes status=none bs=%d skip=%d '
+        'count=%d | sha256sum' % (device, block, start,
+                                  length // block)).split()[0]
+
+
+def expect(what, seen, wanted):
+    if seen != wanted:
+        raise GuestError('%s: expected %s, the guest sees %s' % (
+            what, wanted, seen))
+
+
+def main(cases):
+    """Run the cases that the command line names, or all of them."""
+    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(cases):
+        sys.exit('usage: %s BUILD_DIR [%s]...' % (
+            os.path.basename(sys.argv[0]), '|'.join(cases)))
+    build_dir = os.path.abspath(sys.argv[1])
+    failed = 0
+    for name in sys.argv[2:] or cases:
+        with tempfile.TemporaryDirectory(prefix='guest-disks-') as directory:
+            try:
+                cases[name](build_dir, directory)
+                print('ok - ' + name, flush=True)
+            except GuestError as error:
+                print('not ok - %s\n%s' % (name, error), flush=True)
+                failed += 1
+    sys.exit(failed != 0)
