@@ -304,13 +304,25 @@ def checksum(guest, device, start, length):
 
 
 def expect(what, seen, wanted):
-    if seen != wanted:
-        raise GuestError('%s: expected %s, the guest sees %s' % (
-            what, wanted, seen))
+    """Compare; of two lists, show the first elements that differ."""
+    if seen == wanted:
+        return
+    if isinstance(seen, list) and isinstance(wanted, list):
+        for index, pair in enumerate(zip(seen, wanted)):
+            if pair[0] != pair[1]:
+                seen, wanted = pair
+                what += ', element %d' % index
+                break
+    raise GuestError('%s: expected\n  %s\nbut the guest sees\n  %s' % (
+        what, wanted, seen))
 
 
 def main(cases):
-    """Run the cases that the command line names, or all of them."""
+    """
+    Run the cases (functions that get the build folder and a folder for
+    disks) that the command line names, or all of them.
+    """
+    cases = {case.__name__.replace('_', '-'): case for case in cases}
     if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(cases):
         sys.exit('usage: %s BUILD_DIR [%s]...' % (
             os.path.basename(sys.argv[0]), '|'.join(cases)))
@@ -320,8 +332,9 @@ def main(cases):
         with tempfile.TemporaryDirectory(prefix='guest-disks-') as directory:
             try:
                 cases[name](build_dir, directory)
-                print('ok - ' + name, flush=True)
             except GuestError as error:
                 print('not ok - %s\n%s' % (name, error), flush=True)
                 failed += 1
+            else:
+                print('ok - ' + name, flush=True)
     sys.exit(failed != 0)
