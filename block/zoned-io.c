@@ -259,6 +259,9 @@ static int coroutine_fn zoned_driver_append(BlockDriverState *bs,
 
     ret = bs->drv->bdrv_co_zone_append(bs, offset, qiov,
                                        flags & bs->supported_write_flags);
+
+    /* Before the flush, which has something to do only if this has changed */
+    qatomic_inc(&bs->write_gen);
     if (ret >= 0 && emulate_fua) {
         ret = bdrv_co_flush(bs);
     }
@@ -299,7 +302,6 @@ int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
     ret = zoned_driver_append(bs, &where, qiov, flags);
     trace_bdrv_co_zone_append_done(bs, where, qiov->size, ret);
 
-    qatomic_inc(&bs->write_gen);
     if (ret < 0) {
         /* How much of the zone was changed, and where, is not known */
         bdrv_set_dirty(bs, req.offset, req.bytes);
