@@ -1,0 +1,1032 @@
+/*
+ * Unit tests for zone requests in the block layer: what every zoned driver
+ * can rely on, and what no driver has to do itself
+ *
+ * The disk of these tests writes down each call that reaches it ("write
+ * 0+4096", "reset 65536+65536") and can hold requests up until it is told to
+ * go on.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/throttle.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "block/block_int.h"
+#include "block/dirty-bitmap.h"
+#include "block/throttle-groups.h"
+#include "block/zoned-io.h"
+#include "sysemu/block-backend.h"
+#include "iothread.h"
+
+#define ZONE     (64 * KiB)
+#define NR_ZONES 8
+#define GRAN     (4 * KiB)
+/* The last zone is short */
+#define DISK     (NR_ZONES * ZONE - 16 * KiB)
+
+/*
+ * The disk under test
+ */
+
+typedef struct TestDisk {
+    GString *log;
+    /* requests wait for release() */
+    bool hold;
+    CoQueue held;
+    /* where the last request ran */
+    AioContext *ctx;
+    /* what the next requests fail with */
+    int error;
+    uint64_t wp[NR_ZONES];
+} TestDisk;
+
+static BlockZoneModel new_disk_model;
+
+static int coroutine_fn G_GNUC_PRINTF(2, 3)
+disk_call(TestDisk *d, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (d->log->len) {
+        g_string_append(d->log, ", ");
+    }
+    va_start(ap, fmt);
+    g_string_append_vprintf(d->log, fmt, ap);
+    va_end(ap);
+
+    d->ctx = qemu_get_current_aio_context();
+    if (d->hold) {
+        qemu_co_queue_wait(&d->held, NULL);
+    }
+    return d->error;
+}
+
+static int disk_open(BlockDriverState *bs, QDict *options, int flags,
+                     Error **errp)
+{
+    TestDisk *d = bs->opaque;
+    int i;
+
+    d->log = g_string_new(NULL);
+    qemu_co_queue_init(&d->held);
+    for (i = 0; i < NR_ZONES; i++) {
+        d->wp[i] = i * ZONE;
+    }
+    return 0;
+}
+
+static void disk_close(BlockDriverState *bs)
+{
+    TestDisk *d = bs->opaque;
+
+    g_string_free(d->log, true);
+}
+
+static int64_t disk_getlength(BlockDriverState *bs)
+{
+    return DISK;
+}
+
+static void disk_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    bs->bl.request_alignment = 512;
+    bs->bl.zoned = new_disk_model;
+    if (new_disk_model == BLK_Z_NONE) {
+        return;
+    }
+    bs->bl.zone_size = ZONE;
+    bs->bl.nr_zones = NR_ZONES;
+    bs->bl.max_append_sectors = 32 * KiB / BDRV_SECTOR_SIZE;
+    bs->bl.max_open_zones = 3;
+    bs->bl.max_active_zones = 4;
+    bs->bl.write_granularity = GRAN;
+}
+
+static int coroutine_fn disk_preadv(BlockDriverState *bs, int64_t offset,
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    BdrvRequestFlags flags)
+{
+    qemu_iovec_memset(qiov, 0, 0, bytes);
+    return disk_call(bs->opaque, "read %" PRId64 "+%" PRId64, offset, bytes);
+}
+
+static int coroutine_fn disk_pwritev(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov,
+                                     BdrvRequestFlags flags)
+{
+    return disk_call(bs->opaque, "write %" PRId64 "+%" PRId64, offset, bytes);
+}
+
+static int coroutine_fn disk_flush(BlockDriverState *bs)
+{
+    return disk_call(bs->opaque, "flush");
+}
+
+static int coroutine_fn disk_zone_report(BlockDriverState *bs, int64_t offset,
+                                         uint32_t *nr_zones,
+                                         BlockZoneDescriptor *zones)
+{
+    TestDisk *d = bs->opaque;
+    uint32_t i;
+
+    for (i = 0; i < *nr_zones; i++) {
+        uint64_t start = offset + i * ZONE;
+
+        zones[i] = (BlockZoneDescriptor) {
+            .start = start,
+            .length = MIN(ZONE, DISK - start),
+            .cap = MIN(ZONE, DISK - start),
+            .wp = d->wp[start / ZONE],
+            .type = BLK_ZT_SWR,
+            .state = BLK_ZS_CLOSED,
+        };
+    }
+    return disk_call(d, "report %" PRId64 "+%" PRIu32, offset, *nr_zones);
+}
+
+static int coroutine_fn disk_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
+                                       int64_t offset, int64_t bytes)
+{
+    return disk_call(bs->opaque, "%s %" PRId64 "+%" PRId64,
+                     blk_zone_op_name(op), offset, bytes);
+}
+
+static int coroutine_fn disk_zone_append(BlockDriverState *bs, int64_t *offset,
+                                         QEMUIOVector *qiov,
+                                         BdrvRequestFlags flags)
+{
+    TestDisk *d = bs->opaque;
+    uint64_t *wp = &d->wp[*offset / ZONE];
+    int64_t where = *wp;
+    int ret;
+
+    *wp += qiov->size;
+    ret = disk_call(d, "append %" PRId64 "+%zu", *offset, qiov->size);
+    *offset = where;
+    return ret;
+}
+
+static BlockDriver bdrv_test_disk = {
+    .format_name            = "test-disk",
+    .instance_size          = sizeof(TestDisk),
+    .bdrv_open              = disk_open,
+    .bdrv_close             = disk_close,
+    .bdrv_getlength         = disk_getlength,
+    .bdrv_refresh_limits    = disk_refresh_limits,
+    .bdrv_co_preadv         = disk_preadv,
+    .bdrv_co_pwritev        = disk_pwritev,
+    .bdrv_co_flush_to_disk  = disk_flush,
+    .bdrv_co_zone_report    = disk_zone_report,
+    .bdrv_co_zone_mgmt      = disk_zone_mgmt,
+    .bdrv_co_zone_append    = disk_zone_append,
+};
+
+/* Something that writes where it likes */
+static BlockDriver bdrv_test_format = {
+    .format_name            = "test-format",
+    .supports_backing       = true,
+    .bdrv_child_perm        = bdrv_default_perms,
+};
+
+/*
+ * Helpers
+ */
+
+static BlockDriverState *new_disk(BlockZoneModel model, const char *name)
+{
+    new_disk_model = model;
+    return bdrv_new_open_driver(&bdrv_test_disk, name, BDRV_O_RDWR,
+                                &error_abort);
+}
+
+static BlockBackend *new_backend(BlockDriverState *bs)
+{
+    BlockBackend *blk = blk_new(qemu_get_aio_context(),
+                                BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
+                                BLK_PERM_ALL);
+
+    blk_insert_bs(blk, bs, &error_abort);
+    return blk;
+}
+
+/* A backend on a new host-managed disk, which goes with it */
+static BlockBackend *new_zoned_backend(TestDisk **disk)
+{
+    BlockDriverState *bs = new_disk(BLK_Z_HM, "disk");
+    BlockBackend *blk = new_backend(bs);
+
+    *disk = bs->opaque;
+    bdrv_unref(bs);
+    return blk;
+}
+
+/* What has reached the disk since the last call */
+#define assert_log(disk, expected) do {                         \
+        g_assert_cmpstr((disk)->log->str, ==, expected);        \
+        g_string_truncate((disk)->log, 0);                      \
+    } while (0)
+
+static void release(void *opaque)
+{
+    TestDisk *d = opaque;
+
+    d->hold = false;
+    qemu_co_enter_all(&d->held, NULL);
+}
+
+static void set_result(void *opaque, int ret)
+{
+    *(int *)opaque = ret;
+}
+
+#define PENDING 1
+
+static void wait_for(const int *result)
+{
+    while (*result == PENDING) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+}
+
+/* Let everything happen that can happen without release() */
+static void settle(void)
+{
+    while (aio_poll(qemu_get_aio_context(), false)) {
+        /* again */
+    }
+}
+
+static int append(BlockBackend *blk, int64_t *offset, size_t bytes)
+{
+    g_autofree void *buf = g_malloc0(bytes);
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+
+    return blk_zone_append(blk, offset, &qiov, 0);
+}
+
+static int append_at(BlockBackend *blk, int64_t offset, size_t bytes)
+{
+    return append(blk, &offset, bytes);
+}
+
+static char data[GRAN];
+
+/*
+ * Arguments
+ */
+
+static void test_mgmt_arguments(void)
+{
+    static const struct {
+        int64_t offset, len;
+        int ret;
+    } wrong[] = {
+        { -ZONE, ZONE, -EIO },
+        { 0, -ZONE, -EIO },
+        { INT64_MAX - 1, ZONE, -EIO },
+        { DISK, ZONE, -EIO },
+        { NR_ZONES * ZONE, ZONE, -EIO },
+        { 0, NR_ZONES * ZONE, -EIO },
+        { ZONE, DISK, -EIO },
+        { 512, ZONE, -BLK_ZERR_INVALID },
+        { 0, ZONE - 512, -BLK_ZERR_INVALID },
+        { 0, ZONE + GRAN, -BLK_ZERR_INVALID },
+        { 0, 0, -BLK_ZERR_INVALID },
+    };
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+        g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, wrong[i].offset,
+                                      wrong[i].len), ==, wrong[i].ret);
+    }
+    assert_log(d, "");
+
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, ZONE, 2 * ZONE), ==, 0);
+    assert_log(d, "open 65536+131072");
+    /* The last zone is short */
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_CLOSE, 7 * ZONE, 48 * KiB),
+                    ==, 0);
+    assert_log(d, "close 458752+49152");
+
+    blk_unref(blk);
+}
+
+static void test_reset_all(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, DISK), ==, 0);
+    assert_log(d, "reset-all 0+507904");
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, 7 * ZONE), ==, 0);
+    assert_log(d, "reset 0+458752");
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_FINISH, 0, DISK), ==, 0);
+    assert_log(d, "finish 0+507904");
+
+    blk_unref(blk);
+}
+
+static void test_append_arguments(void)
+{
+    static const struct {
+        int64_t offset;
+        size_t bytes;
+        int ret;
+    } wrong[] = {
+        { -ZONE, GRAN, -EIO },
+        { DISK, GRAN, -EIO },
+        { INT64_MAX - 4095, GRAN, -EIO },
+        { GRAN, GRAN, -BLK_ZERR_INVALID },
+        { 0, 0, -BLK_ZERR_INVALID },
+        { 0, 36 * KiB, -BLK_ZERR_INVALID },
+        { 0, 512, -BLK_ZERR_NOT_AT_WP },
+        { 0, GRAN + 512, -BLK_ZERR_NOT_AT_WP },
+    };
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    BlockDriverState *bs = blk_bs(blk);
+    int64_t offset;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+        offset = wrong[i].offset;
+        g_assert_cmpint(append(blk, &offset, wrong[i].bytes), ==,
+                        wrong[i].ret);
+        g_assert_cmpint(offset, ==, wrong[i].offset);
+    }
+    assert_log(d, "");
+
+    offset = ZONE;
+    g_assert_cmpint(append(blk, &offset, 32 * KiB), ==, 0);
+    g_assert_cmpint(offset, ==, ZONE);
+    offset = ZONE;
+    g_assert_cmpint(append(blk, &offset, GRAN), ==, 0);
+    g_assert_cmpint(offset, ==, ZONE + 32 * KiB);
+    assert_log(d, "append 65536+32768, append 65536+4096");
+
+    /* Longer than the last zone, though not than an append can be */
+    bs->bl.max_append_sectors = ZONE / BDRV_SECTOR_SIZE;
+    g_assert_cmpint(append_at(blk, 7 * ZONE, 52 * KiB), ==, -BLK_ZERR_INVALID);
+    bs->bl.max_append_sectors = 0;
+    g_assert_cmpint(append_at(blk, 0, GRAN), ==, -ENOTSUP);
+    assert_log(d, "");
+
+    blk_unref(blk);
+}
+
+static void test_report_arguments(void)
+{
+    BlockZoneDescriptor zones[NR_ZONES];
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    uint32_t nr_zones = 2;
+
+    g_assert_cmpint(blk_zone_report(blk, -1, &nr_zones, zones), ==, -EIO);
+    g_assert_cmpint(blk_zone_report(blk, DISK, &nr_zones, zones), ==, -EIO);
+    g_assert_cmpint(nr_zones, ==, 2);
+    assert_log(d, "");
+
+    /* From anywhere in a zone, and not past the end */
+    g_assert_cmpint(blk_zone_report(blk, ZONE + 513, &nr_zones, zones), ==, 0);
+    g_assert_cmpint(nr_zones, ==, 2);
+    g_assert_cmpint(zones[0].start, ==, ZONE);
+    assert_log(d, "report 65536+2");
+    nr_zones = UINT32_MAX;
+    g_assert_cmpint(blk_zone_report(blk, 6 * ZONE, &nr_zones, zones), ==, 0);
+    g_assert_cmpint(nr_zones, ==, 2);
+    g_assert_cmpint(zones[1].length, ==, 48 * KiB);
+    assert_log(d, "report 393216+2");
+
+    nr_zones = 0;
+    g_assert_cmpint(blk_zone_report(blk, 0, &nr_zones, zones), ==, 0);
+    g_assert_cmpint(nr_zones, ==, 0);
+    assert_log(d, "");
+
+    blk_unref(blk);
+}
+
+static void assert_all_fail(BlockBackend *blk, int report, int change)
+{
+    BlockZoneDescriptor zone;
+    uint32_t nr_zones = 1;
+
+    g_assert_cmpint(blk_zone_report(blk, 0, &nr_zones, &zone), ==, report);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE), ==, change);
+    g_assert_cmpint(append_at(blk, 0, GRAN), ==, change);
+}
+
+static void test_unfit_disks(void)
+{
+    BlockDriverState *bs;
+    BlockBackend *blk;
+
+    blk = blk_new(qemu_get_aio_context(), BLK_PERM_ALL, BLK_PERM_ALL);
+    assert_all_fail(blk, -ENOMEDIUM, -ENOMEDIUM);
+    g_assert_cmpint(blk_get_zoned(blk), ==, BLK_Z_NONE);
+    g_assert_cmpint(blk_get_zone_size(blk), ==, 0);
+    blk_unref(blk);
+
+    bs = new_disk(BLK_Z_NONE, "plain");
+    blk = new_backend(bs);
+    assert_all_fail(blk, -ENOTSUP, -ENOTSUP);
+    g_assert_cmpint(blk_get_zoned(blk), ==, BLK_Z_NONE);
+    g_assert_cmpint(blk_get_nr_zones(blk), ==, 0);
+    blk_unref(blk);
+    bdrv_unref(bs);
+
+    new_disk_model = BLK_Z_HM;
+    bs = bdrv_new_open_driver(&bdrv_test_disk, "read-only", 0, &error_abort);
+    blk = blk_new_with_bs(bs, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL,
+                          &error_abort);
+    assert_all_fail(blk, 0, -EPERM);
+    blk_unref(blk);
+    bdrv_unref(bs);
+
+    /* A backend that has not asked to write */
+    bs = new_disk(BLK_Z_HM, "writable");
+    blk = blk_new_with_bs(bs, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL,
+                          &error_abort);
+    assert_all_fail(blk, 0, -EPERM);
+    blk_unref(blk);
+    bdrv_unref(bs);
+}
+
+static void test_getters(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+
+    g_assert_cmpint(blk_get_zoned(blk), ==, BLK_Z_HM);
+    g_assert_cmpint(blk_get_zone_size(blk), ==, ZONE);
+    g_assert_cmpint(blk_get_nr_zones(blk), ==, NR_ZONES);
+    g_assert_cmpint(blk_get_max_append_sectors(blk), ==, 64);
+    g_assert_cmpint(blk_get_max_open_zones(blk), ==, 3);
+    g_assert_cmpint(blk_get_max_active_zones(blk), ==, 4);
+    g_assert_cmpint(blk_get_write_granularity(blk), ==, GRAN);
+    blk_unref(blk);
+}
+
+/* What is off the request alignment is not filled up with other data */
+static void test_no_padding(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+
+    g_assert_cmpint(blk_pwrite(blk, 0, 511, data, 0), ==, -BLK_ZERR_NOT_AT_WP);
+    g_assert_cmpint(blk_pwrite(blk, 1, 512, data, 0), ==, -BLK_ZERR_NOT_AT_WP);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 100, 0), ==,
+                    -BLK_ZERR_NOT_AT_WP);
+    assert_log(d, "");
+    g_assert_cmpint(blk_pread(blk, 1, 5, data, 0), ==, 0);
+    assert_log(d, "read 0+512");
+
+    blk_unref(blk);
+}
+
+/*
+ * Order
+ */
+
+static void test_mgmt_order(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    int write = PENDING, read = PENDING, reset = PENDING, late = PENDING,
+        other = PENDING;
+
+    d->hold = true;
+    blk_aio_pwritev(blk, GRAN, &qiov, 0, set_result, &write);
+    blk_aio_preadv(blk, 0, &qiov, 0, set_result, &read);
+    assert_log(d, "write 4096+4096, read 0+4096");
+
+    /* The reset waits for what is in flight, and others wait for the reset */
+    blk_aio_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE, set_result, &reset);
+    blk_aio_pwritev(blk, 0, &qiov, 0, set_result, &late);
+    settle();
+    assert_log(d, "");
+
+    /* Other zones are not concerned */
+    blk_aio_pwritev(blk, ZONE, &qiov, 0, set_result, &other);
+    assert_log(d, "write 65536+4096");
+
+    release(d);
+    wait_for(&late);
+    assert_log(d, "reset 0+65536, write 0+4096");
+    g_assert_cmpint(write | read | reset | late | other, ==, 0);
+
+    blk_unref(blk);
+}
+
+static void test_append_order(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    int64_t first_at = ZONE, second_at = ZONE, late_at = ZONE;
+    int first = PENDING, second = PENDING, finish = PENDING, late = PENDING;
+
+    /* Appends to a zone run in parallel */
+    d->hold = true;
+    blk_aio_zone_append(blk, &first_at, &qiov, 0, set_result, &first);
+    blk_aio_zone_append(blk, &second_at, &qiov, 0, set_result, &second);
+    assert_log(d, "append 65536+4096, append 65536+4096");
+
+    blk_aio_zone_mgmt(blk, BLK_ZO_FINISH, ZONE, ZONE, set_result, &finish);
+    blk_aio_zone_append(blk, &late_at, &qiov, 0, set_result, &late);
+    settle();
+    assert_log(d, "");
+
+    release(d);
+    wait_for(&late);
+    assert_log(d, "finish 65536+65536, append 65536+4096");
+    g_assert_cmpint(first | second | finish | late, ==, 0);
+    g_assert_cmpint(first_at, ==, ZONE);
+    g_assert_cmpint(second_at, ==, ZONE + GRAN);
+    g_assert_cmpint(late_at, ==, ZONE + 2 * GRAN);
+
+    blk_unref(blk);
+}
+
+static void test_report_order(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    BlockZoneDescriptor zone;
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    uint32_t nr_zones = 1;
+    int write = PENDING, reset = PENDING, report = PENDING;
+
+    /* A report does not wait for writes */
+    d->hold = true;
+    blk_aio_pwritev(blk, 0, &qiov, 0, set_result, &write);
+    blk_aio_zone_report(blk, 0, &nr_zones, &zone, set_result, &report);
+    assert_log(d, "write 0+4096, report 0+1");
+    release(d);
+    wait_for(&report);
+    wait_for(&write);
+
+    /* But it shows a zone as it is before or after a reset, not within */
+    d->hold = true;
+    report = PENDING;
+    blk_aio_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE, set_result, &reset);
+    blk_aio_zone_report(blk, 0, &nr_zones, &zone, set_result, &report);
+    settle();
+    assert_log(d, "reset 0+65536");
+    release(d);
+    wait_for(&report);
+    assert_log(d, "report 0+1");
+
+    blk_unref(blk);
+}
+
+static void test_drain(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    BlockZoneDescriptor zone;
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    BlockDriverState *bs = blk_bs(blk);
+    uint32_t nr_zones = 1;
+    int64_t offset = ZONE;
+    int open = PENDING, append = PENDING, report = PENDING, late = PENDING;
+
+    d->hold = true;
+    blk_aio_zone_mgmt(blk, BLK_ZO_OPEN, 0, ZONE, set_result, &open);
+    blk_aio_zone_append(blk, &offset, &qiov, 0, set_result, &append);
+    blk_aio_zone_report(blk, 2 * ZONE, &nr_zones, &zone, set_result, &report);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), release, d);
+    bdrv_drained_begin(bs);
+    g_assert_cmpint(open, ==, 0);
+    g_assert_cmpint(append, ==, 0);
+    g_assert_cmpint(report, ==, 0);
+    assert_log(d, "open 0+65536, append 65536+4096, report 131072+1");
+
+    /* What comes during the drain waits for its end */
+    blk_aio_zone_mgmt(blk, BLK_ZO_CLOSE, 0, ZONE, set_result, &late);
+    settle();
+    assert_log(d, "");
+    bdrv_drained_end(bs);
+    wait_for(&late);
+    assert_log(d, "close 0+65536");
+
+    blk_unref(blk);
+}
+
+static void test_throttle(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    ThrottleGroupMember *tgm = &blk_get_public(blk)->throttle_group_member;
+    int64_t first_at = 0, second_at = 0;
+    int first = PENDING, second = PENDING, reset = PENDING;
+    ThrottleConfig cfg;
+
+    /* One byte each second: the second append is not due for an hour */
+    throttle_config_init(&cfg);
+    cfg.buckets[THROTTLE_BPS_WRITE].avg = 1;
+    blk_io_limits_enable(blk, "group");
+    blk_set_io_limits(blk, &cfg);
+
+    blk_aio_zone_append(blk, &first_at, &qiov, 0, set_result, &first);
+    wait_for(&first);
+    blk_aio_zone_append(blk, &second_at, &qiov, 0, set_result, &second);
+    blk_aio_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE, set_result, &reset);
+    settle();
+    g_assert_cmpint(tgm->pending_reqs[true], ==, 2);
+    assert_log(d, "append 0+4096");
+
+    blk_io_limits_disable(blk);
+    wait_for(&second);
+    wait_for(&reset);
+    assert_log(d, "append 0+4096, reset 0+65536");
+
+    blk_unref(blk);
+}
+
+/*
+ * What a request leaves behind
+ */
+
+static void test_dirty_bitmap(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    BlockDriverState *bs = blk_bs(blk);
+    BdrvDirtyBitmap *bitmap = bdrv_create_dirty_bitmap(bs, GRAN, "bitmap",
+                                                       &error_abort);
+
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, 0, ZONE), ==, 0);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_CLOSE, 0, ZONE), ==, 0);
+    g_assert_cmpint(bdrv_get_dirty_count(bitmap), ==, 0);
+
+    /* An append, where the data went */
+    d->wp[1] = ZONE + 2 * GRAN;
+    g_assert_cmpint(append_at(blk, ZONE, GRAN), ==, 0);
+    g_assert_cmpint(bdrv_get_dirty_count(bitmap), ==, GRAN);
+    g_assert_true(bdrv_dirty_bitmap_get(bitmap, ZONE + 2 * GRAN));
+
+    /* One that failed may have written anywhere in its zone */
+    d->error = -EIO;
+    g_assert_cmpint(append_at(blk, ZONE, GRAN), ==, -EIO);
+    d->error = 0;
+    g_assert_cmpint(bdrv_get_dirty_count(bitmap), ==, ZONE);
+    g_assert_true(bdrv_dirty_bitmap_get(bitmap, ZONE));
+
+    bdrv_clear_dirty_bitmap(bitmap, NULL);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 3 * ZONE, ZONE), ==, 0);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_FINISH, 5 * ZONE, ZONE), ==, 0);
+    g_assert_cmpint(bdrv_get_dirty_count(bitmap), ==, 2 * ZONE);
+    g_assert_true(bdrv_dirty_bitmap_get(bitmap, 3 * ZONE));
+    g_assert_true(bdrv_dirty_bitmap_get(bitmap, 6 * ZONE - GRAN));
+
+    /* Nothing changes without a bitmap that must know of it */
+    d->log->len = 0;
+    bdrv_dirty_bitmap_set_readonly(bitmap, true);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE), ==, -EPERM);
+    g_assert_cmpint(append_at(blk, 0, GRAN), ==, -EPERM);
+    g_assert_cmpint(d->log->len, ==, 0);
+
+    bdrv_dirty_bitmap_set_readonly(bitmap, false);
+    bdrv_release_dirty_bitmap(bitmap);
+    blk_unref(blk);
+}
+
+static void test_write_cache(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+
+    blk_set_enable_write_cache(blk, false);
+    g_assert_cmpint(append_at(blk, 0, GRAN), ==, 0);
+    assert_log(d, "append 0+4096, flush");
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_FINISH, 0, ZONE), ==, 0);
+    assert_log(d, "finish 0+65536, flush");
+
+    blk_set_enable_write_cache(blk, true);
+    g_assert_cmpint(append_at(blk, ZONE, GRAN), ==, 0);
+    assert_log(d, "append 65536+4096");
+    /* and a flush knows that there is something to flush */
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    assert_log(d, "flush");
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, ZONE, ZONE), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    assert_log(d, "reset 65536+65536, flush");
+
+    blk_unref(blk);
+}
+
+/*
+ * Threads
+ */
+
+typedef struct ThreadJob {
+    BlockBackend *blk;
+    TestDisk *disk;
+    QEMUIOVector qiov;
+    int64_t offset;
+    int ret;
+    QemuEvent done;
+} ThreadJob;
+
+static void thread_done(void *opaque, int ret)
+{
+    ThreadJob *job = opaque;
+
+    job->ret = ret;
+    qemu_event_set(&job->done);
+}
+
+static void thread_append(void *opaque)
+{
+    ThreadJob *job = opaque;
+
+    job->disk->hold = true;
+    blk_aio_zone_append(job->blk, &job->offset, &job->qiov, 0, thread_done,
+                        job);
+    aio_bh_schedule_oneshot(qemu_get_current_aio_context(), release,
+                            job->disk);
+}
+
+static void test_iothread(void)
+{
+    IOThread *thread = iothread_new();
+    AioContext *ctx = iothread_get_aio_context(thread);
+    ThreadJob job = {
+        .qiov = QEMU_IOVEC_INIT_BUF(job.qiov, data, sizeof(data)),
+        .offset = 2 * ZONE,
+        .ret = PENDING,
+    };
+
+    job.blk = new_zoned_backend(&job.disk);
+    qemu_event_init(&job.done, false);
+    blk_set_aio_context(job.blk, ctx, &error_abort);
+
+    aio_bh_schedule_oneshot(ctx, thread_append, &job);
+    qemu_event_wait(&job.done);
+    g_assert_cmpint(job.ret, ==, 0);
+    g_assert_true(job.disk->ctx == ctx);
+    assert_log(job.disk, "append 131072+4096");
+
+    /* A request from the main thread runs in the thread of the disk */
+    aio_context_acquire(ctx);
+    g_assert_cmpint(blk_zone_mgmt(job.blk, BLK_ZO_RESET, 0, ZONE), ==, 0);
+    g_assert_true(job.disk->ctx == ctx);
+
+    blk_set_aio_context(job.blk, qemu_get_aio_context(), &error_abort);
+    aio_context_release(ctx);
+    blk_unref(job.blk);
+    qemu_event_destroy(&job.done);
+    iothread_join(thread);
+}
+
+/*
+ * raw
+ */
+
+static BlockDriverState *open_raw(int64_t offset, int64_t size, Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "raw");
+    qdict_put_str(options, "node-name", "raw");
+    qdict_put_str(options, "file", "disk");
+    qdict_put_int(options, "offset", offset);
+    if (size >= 0) {
+        qdict_put_int(options, "size", size);
+    }
+    return bdrv_open(NULL, NULL, options, BDRV_O_RDWR, errp);
+}
+
+static void test_raw_window(void)
+{
+    BlockZoneDescriptor zones[NR_ZONES];
+    BlockDriverState *disk = new_disk(BLK_Z_HM, "disk");
+    BlockDriverState *raw = open_raw(2 * ZONE, 3 * ZONE, &error_abort);
+    BlockBackend *blk = new_backend(raw);
+    TestDisk *d = disk->opaque;
+    uint32_t nr_zones = NR_ZONES;
+    int64_t offset = ZONE;
+
+    g_assert_cmpint(blk_get_zoned(blk), ==, BLK_Z_HM);
+    g_assert_cmpint(blk_get_nr_zones(blk), ==, 3);
+    g_assert_cmpint(blk_get_zone_size(blk), ==, ZONE);
+    g_assert_cmpint(blk_get_write_granularity(blk), ==, GRAN);
+    g_assert_cmpint(blk_get_max_append_sectors(blk), ==, 64);
+    g_assert_cmpint(blk_get_max_open_zones(blk), ==, 3);
+    g_assert_cmpint(blk_get_max_active_zones(blk), ==, 4);
+
+    d->wp[3] = 3 * ZONE + GRAN;
+    g_assert_cmpint(blk_zone_report(blk, ZONE, &nr_zones, zones), ==, 0);
+    assert_log(d, "report 196608+2");
+    g_assert_cmpint(nr_zones, ==, 2);
+    g_assert_cmpint(zones[0].start, ==, ZONE);
+    g_assert_cmpint(zones[0].wp, ==, ZONE + GRAN);
+    g_assert_cmpint(zones[1].start, ==, 2 * ZONE);
+    g_assert_cmpint(zones[1].wp, ==, 2 * ZONE);
+
+    g_assert_cmpint(append(blk, &offset, GRAN), ==, 0);
+    assert_log(d, "append 196608+4096");
+    g_assert_cmpint(offset, ==, ZONE + GRAN);
+
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, 2 * ZONE, ZONE), ==, 0);
+    assert_log(d, "open 262144+65536");
+    /* All of the window is not all of the disk */
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, 3 * ZONE), ==, 0);
+    assert_log(d, "reset-all 131072+196608");
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 3 * ZONE, ZONE), ==,
+                    -EIO);
+    assert_log(d, "");
+
+    blk_unref(blk);
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+}
+
+/* @error says what is wrong, the value and the zone size */
+static void assert_raw_refused(int64_t offset, int64_t size,
+                               const char *option, const char *value)
+{
+    Error *err = NULL;
+
+    g_assert_null(open_raw(offset, size, &err));
+    g_assert_nonnull(strstr(error_get_pretty(err), option));
+    g_assert_nonnull(strstr(error_get_pretty(err), value));
+    g_assert_nonnull(strstr(error_get_pretty(err), "65536"));
+    error_free(err);
+}
+
+static void test_raw_refused(void)
+{
+    BlockDriverState *disk = new_disk(BLK_Z_HM, "disk");
+    BlockDriverState *raw;
+
+    assert_raw_refused(GRAN, -1, "offset", "4096");
+    assert_raw_refused(ZONE, ZONE + GRAN, "size", "69632");
+    assert_raw_refused(0, 512, "size", "512");
+
+    /* Up to the end of the disk, where the last zone is short */
+    raw = open_raw(6 * ZONE, DISK - 6 * ZONE, &error_abort);
+    g_assert_cmpint(raw->bl.nr_zones, ==, 2);
+    bdrv_unref(raw);
+    raw = open_raw(7 * ZONE, -1, &error_abort);
+    g_assert_cmpint(raw->bl.nr_zones, ==, 1);
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+
+    /* A host-aware disk becomes an ordinary one instead */
+    disk = new_disk(BLK_Z_HA, "disk");
+    raw = open_raw(GRAN, -1, &error_abort);
+    g_assert_cmpint(raw->bl.zoned, ==, BLK_Z_NONE);
+    bdrv_unref(raw);
+    raw = open_raw(ZONE, -1, &error_abort);
+    g_assert_cmpint(raw->bl.zoned, ==, BLK_Z_HA);
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+}
+
+static int reopen_raw(BlockDriverState *raw, int64_t offset, Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_int(options, "offset", offset);
+    return bdrv_reopen(raw, options, true, errp);
+}
+
+static void test_raw_reopen(void)
+{
+    BlockDriverState *disk = new_disk(BLK_Z_HM, "disk");
+    BlockDriverState *raw = open_raw(0, -1, &error_abort);
+    Error *err = NULL;
+
+    g_assert_cmpint(raw->bl.nr_zones, ==, NR_ZONES);
+    g_assert_cmpint(reopen_raw(raw, 3 * ZONE, &error_abort), ==, 0);
+    g_assert_cmpint(raw->bl.nr_zones, ==, NR_ZONES - 3);
+
+    g_assert_cmpint(reopen_raw(raw, GRAN, &err), <, 0);
+    error_free_or_abort(&err);
+    g_assert_cmpint(raw->bl.nr_zones, ==, NR_ZONES - 3);
+
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+}
+
+/*
+ * Parents
+ */
+
+static BdrvChild *attach(BlockDriverState *parent, BlockDriverState *child,
+                         Error **errp)
+{
+    bdrv_ref(child);
+    return bdrv_attach_child(parent, child, "file", &child_of_bds,
+                             BDRV_CHILD_DATA | BDRV_CHILD_PRIMARY, errp);
+}
+
+static BlockDriverState *new_format(void)
+{
+    return bdrv_new_open_driver(&bdrv_test_format, "fmt0", BDRV_O_RDWR,
+                                &error_abort);
+}
+
+/* The error names both nodes and the driver */
+static void assert_refused(Error **err, const char *child)
+{
+    const char *msg;
+
+    g_assert_nonnull(*err);
+    msg = error_get_pretty(*err);
+    g_assert_nonnull(strstr(msg, "'fmt0'"));
+    g_assert_nonnull(strstr(msg, "'test-format'"));
+    g_assert_nonnull(strstr(msg, child));
+    error_free_or_abort(err);
+}
+
+static void test_parent_refused(void)
+{
+    BlockDriverState *disk = new_disk(BLK_Z_HM, "disk");
+    BlockDriverState *format = new_format();
+    BlockDriverState *raw;
+    Error *err = NULL;
+
+    g_assert_null(attach(format, disk, &err));
+    assert_refused(&err, "'disk'");
+    g_assert_cmpint(bdrv_set_backing_hd(format, disk, &err), <, 0);
+    assert_refused(&err, "'disk'");
+    g_assert_true(QLIST_EMPTY(&format->children));
+
+    /* Through raw, too */
+    raw = open_raw(ZONE, -1, &error_abort);
+    g_assert_null(attach(format, raw, &err));
+    assert_refused(&err, "'raw'");
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+
+    /* A host-aware disk is fine */
+    disk = new_disk(BLK_Z_HA, "disk");
+    g_assert_nonnull(attach(format, disk, &error_abort));
+    bdrv_unref(format);
+    bdrv_unref(disk);
+}
+
+/* A host-managed disk cannot slip in under a parent that has another now */
+static void test_replace_refused(void)
+{
+    BlockDriverState *plain = new_disk(BLK_Z_NONE, "disk");
+    BlockDriverState *zoned = new_disk(BLK_Z_HM, "zoned");
+    BlockDriverState *format = new_format();
+    BlockDriverState *raw = open_raw(0, -1, &error_abort);
+    Error *err = NULL;
+
+    attach(format, raw, &error_abort);
+    g_assert_cmpint(bdrv_replace_node(plain, zoned, &err), <, 0);
+    assert_refused(&err, "'zoned'");
+    g_assert_true(raw->file->bs == plain);
+
+    bdrv_unref(format);
+    g_assert_cmpint(bdrv_replace_node(plain, zoned, &error_abort), ==, 0);
+    g_assert_true(raw->file->bs == zoned);
+
+    bdrv_unref(raw);
+    bdrv_unref(plain);
+    bdrv_unref(zoned);
+}
+
+int main(int argc, char **argv)
+{
+    bdrv_init();
+    qemu_init_main_loop(&error_abort);
+    module_call_init(MODULE_INIT_QOM);
+
+    g_test_init(&argc, &argv, NULL);
+
+    g_test_add_func("/zoned-io/arguments/mgmt", test_mgmt_arguments);
+    g_test_add_func("/zoned-io/arguments/append", test_append_arguments);
+    g_test_add_func("/zoned-io/arguments/report", test_report_arguments);
+    g_test_add_func("/zoned-io/arguments/unfit-disks", test_unfit_disks);
+    g_test_add_func("/zoned-io/reset-all", test_reset_all);
+    g_test_add_func("/zoned-io/getters", test_getters);
+    g_test_add_func("/zoned-io/no-padding", test_no_padding);
+    g_test_add_func("/zoned-io/order/mgmt", test_mgmt_order);
+    g_test_add_func("/zoned-io/order/append", test_append_order);
+    g_test_add_func("/zoned-io/order/report", test_report_order);
+    g_test_add_func("/zoned-io/drain", test_drain);
+    g_test_add_func("/zoned-io/throttle", test_throttle);
+    g_test_add_func("/zoned-io/dirty-bitmap", test_dirty_bitmap);
+    g_test_add_func("/zoned-io/write-cache", test_write_cache);
+    g_test_add_func("/zoned-io/iothread", test_iothread);
+    g_test_add_func("/zoned-io/raw/window", test_raw_window);
+    g_test_add_func("/zoned-io/raw/refused", test_raw_refused);
+    g_test_add_func("/zoned-io/raw/reopen", test_raw_reopen);
+    g_test_add_func("/zoned-io/parents/refused", test_parent_refused);
+    g_test_add_func("/zoned-io/parents/replace", test_replace_refused);
+
+    return g_test_run();
+}
