@@ -80,8 +80,8 @@ void virtio_blk_zoned_default_blocksizes(BlockConf *conf)
     BlockSizes host;
 
     if (blk_get_zoned(conf->blk) == BLK_Z_NONE || conf->physical_block_size ||
-        (conf->backend_defaults != ON_OFF_AUTO_OFF &&
-         !blk_probe_blocksizes(conf->blk, &host))) {
+        conf->backend_defaults == ON_OFF_AUTO_OFF ||
+        !blk_probe_blocksizes(conf->blk, &host)) {
         return;
     }
     conf->physical_block_size = MAX(blk_get_write_granularity(conf->blk),
@@ -468,7 +468,7 @@ static uint8_t submit_append(VirtIOBlockReq *req, uint64_t sector,
     VirtIOBlkZoneReq *zr;
 
     if (status != VIRTIO_BLK_S_OK) {
-        block_acct_invalid(blk_get_stats(s->blk), BLOCK_ACCT_WRITE);
+        block_acct_invalid(blk_get_stats(s->blk), BLOCK_ACCT_ZONE_APPEND);
         return status;
     }
 
@@ -477,7 +477,7 @@ static uint8_t submit_append(VirtIOBlockReq *req, uint64_t sector,
     zr->offset = sector << BDRV_SECTOR_BITS;
     qemu_iovec_init_external(&req->qiov, out_iov, out_num);
     block_acct_start(blk_get_stats(s->blk), &req->acct, bytes,
-                     BLOCK_ACCT_WRITE);
+                     BLOCK_ACCT_ZONE_APPEND);
     trace_virtio_blk_zone_append(VIRTIO_DEVICE(s), req, sector,
                                  bytes / BDRV_SECTOR_SIZE);
     blk_aio_zone_append(s->blk, &zr->offset, &req->qiov, 0,
