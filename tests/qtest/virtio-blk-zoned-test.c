@@ -1,0 +1,1442 @@
+/*
+ * QTest testcase for virtio-blk on a zoned disk: every zone request and every
+ * status of virtio 1.3, seen through the virtqueue like a guest sees them
+ *
+ * The numbers of the protocol are written down here a second time on purpose.
+ * All disks are images of the zoned format.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qlist.h"
+#include "libqtest.h"
+#include "libqos/malloc-pc.h"
+#include "libqos/pci-pc.h"
+#include "libqos/virtio-mmio.h"
+#include "libqos/virtio-pci.h"
+#include "standard-headers/linux/pci_regs.h"
+#include "standard-headers/linux/virtio_config.h"
+
+#define F_BLK_SIZE     (1ULL << 6)
+#define F_DISCARD      (1ULL << 13)
+#define F_WRITE_ZEROES (1ULL << 14)
+#define F_ZONED        (1ULL << 17)
+#define F_VERSION_1    (1ULL << 32)
+
+enum {
+    T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
+    T_WRITE_ZEROES = 13, T_APPEND = 15, T_REPORT = 16, T_OPEN = 18,
+    T_CLOSE = 20, T_FINISH = 22, T_RESET = 24, T_RESET_ALL = 26,
+};
+
+enum {
+    S_OK, S_IOERR, S_UNSUPP, S_INVALID_CMD, S_UNALIGNED_WP, S_OPEN_RESOURCE,
+    S_ACTIVE_RESOURCE, S_NONE = 0xff,
+};
+
+enum {
+    ZS_NOT_WP = 0, ZS_EMPTY = 1, ZS_IOPEN = 2, ZS_EOPEN = 3, ZS_CLOSED = 4,
+    ZS_FULL = 14,
+};
+
+enum { ZT_CONV = 1, ZT_SWR = 2 };
+
+static const int zone_requests[] = {
+    T_APPEND, T_REPORT, T_OPEN, T_CLOSE, T_FINISH, T_RESET, T_RESET_ALL,
+};
+
+/*
+ * The usual disk: 15.5 MiB, so that the last zone is smaller than the others
+ * and than their capacity.  All sectors are 512 bytes.
+ */
+#define IMAGE_OPTIONS "zone_size=1M,zone_capacity=768K,conventional_zones=2," \
+                      "max_open_zones=3,max_active_zones=5," \
+                      "max_append_bytes=64K,write_granularity=4096"
+#define IMAGE_SIZE    "15872K"
+#define DISK_SECTORS  31744
+#define NR_ZONES      16
+#define ZONE          2048  /* sectors of a zone */
+#define CAP           1536  /* sectors of a zone that can be written */
+#define MAX_APPEND    128   /* sectors */
+#define GRANULE       8     /* sectors */
+#define SECTOR        512
+
+#define ZONED_NODE    "-blockdev driver=zoned,node-name=disk,file=file"
+
+#define REPORT_HEADER 64
+#define REPORT_ZONE   64
+
+#define PCI_SLOT      4
+#define QDEV_PATH     "/machine/peripheral/vd/virtio-backend"
+#define BUFFER_SIZE   (1024 * 1024)
+#define FILL          0xa5  /* what the guest finds where nothing is written */
+#define TIMEOUT_US    (30 * 1000 * 1000)
+
+typedef struct Disk {
+    QTestState *qts;
+    QGuestAllocator alloc;
+    QPCIBus *pcibus;
+    QVirtioPCIDevice *pci;
+    QVirtioDevice *dev;
+    QVirtQueue *vq;
+    char *image;
+} Disk;
+
+/*
+ * A request as the driver lays it out.  What the device writes is @in_len
+ * bytes and then the status.  Headers, data and status have descriptors of
+ * their own, if not:
+ *
+ * @step: everything is cut into descriptors of this size
+ * @in_step: what the device writes is cut into descriptors of this size
+ */
+typedef struct Request {
+    uint32_t type;
+    uint64_t sector;
+    const void *out;
+    size_t out_len;
+    size_t in_len;
+    size_t step;
+    size_t in_step;
+    /* set by submit() */
+    uint64_t addr;
+    uint32_t head;
+    /* set by complete() */
+    uint8_t status;
+    uint32_t used_len;
+} Request;
+
+/* Machine and image */
+
+static void run_qemu_img(const char *args)
+{
+    g_autofree char *img = realpath(getenv("QTEST_QEMU_IMG"), NULL);
+    g_autofree char *cmd = g_strdup_printf("%s %s", img, args);
+    g_autofree char *out = NULL, *err = NULL;
+    int rc;
+
+    g_assert_true(g_spawn_command_line_sync(cmd, &out, &err, &rc, NULL));
+    if (rc) {
+        g_test_message("%s: %s%s", cmd, out, err);
+    }
+    g_assert_cmpint(rc, ==, 0);
+}
+
+static char *image_new(const char *size, const char *options)
+{
+    char *path = g_strdup_printf("%s/qtest-zoned.XXXXXX", g_get_tmp_dir());
+    g_autofree char *args = NULL;
+    int fd = g_mkstemp(path);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    args = g_strdup_printf("create -q -f zoned -o %s %s %s", options, path,
+                           size);
+    run_qemu_img(args);
+    return path;
+}
+
+static char *image_contents(const char *path, size_t *len)
+{
+    char *contents;
+
+    g_assert_true(g_file_get_contents(path, &contents, len, NULL));
+    return contents;
+}
+
+static void disk_find(Disk *d)
+{
+    QPCIAddress addr = { .devfn = QPCI_DEVFN(PCI_SLOT, 0) };
+
+    pc_alloc_init(&d->alloc, d->qts, 0);
+    d->pcibus = qpci_new_pc(d->qts, &d->alloc);
+    d->pci = virtio_pci_new(d->pcibus, &addr);
+    g_assert_nonnull(d->pci);
+    qvirtio_pci_device_enable(d->pci);
+    d->dev = &d->pci->vdev;
+    qvirtio_start_device(d->dev);
+}
+
+/* A machine whose disk has no driver yet */
+static Disk *disk_probe(char *image, const char *nodes,
+                        const char *device_options)
+{
+    Disk *d = g_new0(Disk, 1);
+
+    d->image = image;
+    d->qts = qtest_initf("-machine pc -object iothread,id=io0 "
+                         "-blockdev driver=file,node-name=file,filename=%s %s "
+                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d%s",
+                         image, nodes, PCI_SLOT, device_options);
+    disk_find(d);
+    return d;
+}
+
+static void disk_start(Disk *d, uint64_t features)
+{
+    qvirtio_set_features(d->dev, features);
+    d->vq = qvirtqueue_setup(d->dev, &d->alloc, 0);
+    qvirtio_set_driver_ok(d->dev);
+}
+
+static Disk *disk_new_with(const char *device_options)
+{
+    Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS), ZONED_NODE,
+                         device_options);
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    return d;
+}
+
+static Disk *disk_new(void)
+{
+    return disk_new_with("");
+}
+
+static void disk_free(Disk *d)
+{
+    if (d->vq) {
+        qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
+    }
+    if (d->pci) {
+        qvirtio_pci_device_disable(d->pci);
+        g_free(d->pci->pdev);
+        g_free(d->pci);
+        qpci_free_pc(d->pcibus);
+    }
+    alloc_destroy(&d->alloc);
+    qtest_quit(d->qts);
+    if (d->image) {
+        unlink(d->image);
+        g_free(d->image);
+    }
+    g_free(d);
+}
+
+/* Requests */
+
+static uint64_t add_descriptors(Disk *d, uint64_t addr, size_t len, size_t step,
+                                bool write, bool last)
+{
+    while (len) {
+        size_t n = step ? MIN(step, len) : len;
+
+        len -= n;
+        qvirtqueue_add(d->qts, d->vq, addr, n, write, len || !last);
+        addr += n;
+    }
+    return addr;
+}
+
+/* Make @r available to the device, which is not told yet */
+static void submit(Disk *d, Request *r)
+{
+    uint8_t header[16] = { 0 };
+    size_t in_size = r->in_len + 1;
+    QVirtQueue *vq = d->vq;
+    uint16_t idx = qtest_readw(d->qts, vq->avail + 2);
+    uint64_t in;
+
+    stl_le_p(header, r->type);
+    stq_le_p(header + 8, r->sector);
+    r->addr = guest_alloc(&d->alloc, sizeof(header) + r->out_len + in_size);
+    qtest_memwrite(d->qts, r->addr, header, sizeof(header));
+    if (r->out) {
+        qtest_bufwrite(d->qts, r->addr + sizeof(header), r->out, r->out_len);
+    } else {
+        qtest_memset(d->qts, r->addr + sizeof(header), 0x5a, r->out_len);
+    }
+    qtest_memset(d->qts, r->addr + sizeof(header) + r->out_len, FILL, in_size);
+    qtest_writeb(d->qts, r->addr + sizeof(header) + r->out_len + r->in_len,
+                 S_NONE);
+
+    r->head = vq->free_head;
+    if (r->step) {
+        in = add_descriptors(d, r->addr, sizeof(header) + r->out_len, r->step,
+                             false, false);
+        add_descriptors(d, in, in_size, r->step, true, true);
+    } else {
+        in = add_descriptors(d, r->addr, sizeof(header), 0, false, false);
+        in = add_descriptors(d, in, r->out_len, 0, false, false);
+        if (!r->in_step) {
+            in = add_descriptors(d, in, r->in_len, 0, true, false);
+            in_size = 1;
+        }
+        add_descriptors(d, in, in_size, r->in_step, true, true);
+    }
+
+    /* an index into the ring of a split virtqueue */
+    qtest_writew(d->qts, vq->avail + 4 + 2 * (idx % vq->size), r->head);
+    qtest_writew(d->qts, vq->avail + 2, idx + 1);
+}
+
+static void kick(Disk *d)
+{
+    d->dev->bus->virtqueue_kick(d->dev, d->vq);
+}
+
+static Request *request_of(Request *requests, int n, uint32_t head)
+{
+    for (int i = 0; i < n; i++) {
+        if (requests[i].head == head) {
+            return &requests[i];
+        }
+    }
+    g_assert_not_reached();
+}
+
+/* Wait for @n requests, in whatever order they complete */
+static void complete(Disk *d, Request *requests, int n)
+{
+    gint64 start = g_get_monotonic_time();
+
+    for (int done = 0; done < n; ) {
+        uint32_t head, len;
+        Request *r;
+
+        qtest_clock_step(d->qts, 100);
+        g_assert_cmpint(g_get_monotonic_time() - start, <=, TIMEOUT_US);
+        if (!qvirtqueue_get_buf(d->qts, d->vq, &head, &len)) {
+            continue;
+        }
+        r = request_of(requests, n, head);
+        r->status = qtest_readb(d->qts, r->addr + 16 + r->out_len + r->in_len);
+        r->used_len = len;
+        done++;
+    }
+    /* libqos does not recycle descriptors */
+    d->vq->num_free += d->vq->free_head;
+    d->vq->free_head = 0;
+}
+
+static void request_in(Disk *d, const Request *r, void *in)
+{
+    qtest_memread(d->qts, r->addr + 16 + r->out_len, in, r->in_len);
+}
+
+static void request_done(Disk *d, Request *r)
+{
+    guest_free(&d->alloc, r->addr);
+}
+
+/* One request from start to end; returns its status */
+static int run(Disk *d, Request r, void *in)
+{
+    submit(d, &r);
+    kick(d);
+    complete(d, &r, 1);
+    if (in) {
+        request_in(d, &r, in);
+    }
+    request_done(d, &r);
+    return r.status;
+}
+
+static int zone_op(Disk *d, int type, uint64_t sector)
+{
+    return run(d, (Request) { .type = type, .sector = sector }, NULL);
+}
+
+static int write_sectors(Disk *d, uint64_t sector, uint32_t sectors)
+{
+    return run(d, (Request) { .type = T_OUT, .sector = sector,
+                              .out_len = sectors * SECTOR }, NULL);
+}
+
+static int read_sectors(Disk *d, uint64_t sector, uint32_t sectors)
+{
+    return run(d, (Request) { .type = T_IN, .sector = sector,
+                              .in_len = sectors * SECTOR }, NULL);
+}
+
+/* @where is set to what the device leaves in append_sector */
+static int append_bytes(Disk *d, uint64_t sector, size_t bytes, uint64_t *where)
+{
+    uint8_t in[8];
+    int status = run(d, (Request) { .type = T_APPEND, .sector = sector,
+                                    .out_len = bytes, .in_len = 8 }, in);
+
+    *where = ldq_le_p(in);
+    return status;
+}
+
+static int append(Disk *d, uint64_t sector, uint32_t sectors)
+{
+    uint64_t where;
+
+    return append_bytes(d, sector, sectors * SECTOR, &where);
+}
+
+typedef struct Zone {
+    uint64_t cap, start, wp;
+    uint8_t type, state;
+} Zone;
+
+static Zone decode_zone(const uint8_t *p)
+{
+    for (int i = 26; i < REPORT_ZONE; i++) {
+        g_assert_cmphex(p[i], ==, 0);
+    }
+    return (Zone) { ldq_le_p(p), ldq_le_p(p + 8), ldq_le_p(p + 16),
+                    p[24], p[25] };
+}
+
+static Zone get_zone(Disk *d, uint64_t sector)
+{
+    uint8_t in[REPORT_HEADER + REPORT_ZONE];
+
+    g_assert_cmpint(run(d, (Request) { .type = T_REPORT, .sector = sector,
+                                       .in_len = sizeof(in) }, in), ==, S_OK);
+    g_assert_cmpint(ldq_le_p(in), ==, 1);
+    return decode_zone(in + REPORT_HEADER);
+}
+
+static void assert_zone(Disk *d, uint64_t sector, int state, uint64_t wp)
+{
+    Zone z = get_zone(d, sector);
+
+    g_assert_cmpint(z.start, ==, sector);
+    g_assert_cmpint(z.state, ==, state);
+    if (state != ZS_NOT_WP && state != ZS_FULL) {
+        g_assert_cmpint(z.wp, ==, wp);
+    }
+}
+
+/* Statistic @name of the disk */
+static int64_t disk_stat(Disk *d, const char *name)
+{
+    QDict *reply = qtest_qmp(d->qts, "{ 'execute': 'query-blockstats' }");
+    const QListEntry *entry;
+    int64_t n = -1;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(reply, "return"), entry) {
+        QDict *dev = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (!g_strcmp0(qdict_get_try_str(dev, "qdev"), QDEV_PATH)) {
+            n = qdict_get_int(qdict_get_qdict(dev, "stats"), name);
+        }
+    }
+    g_assert_cmpint(n, >=, 0);
+    qobject_unref(reply);
+    return n;
+}
+
+/* Features and configuration */
+
+static uint32_t config_l(Disk *d, int offset)
+{
+    return d->dev->bus->config_readl(d->dev, offset);
+}
+
+static void assert_config(Disk *d, bool zoned)
+{
+    g_assert_cmpint(d->dev->bus->config_readq(d->dev, 0), ==, DISK_SECTORS);
+    for (int i = 60; i < 72; i++) {
+        g_assert_cmphex(d->dev->bus->config_readb(d->dev, i), ==, 0);
+    }
+    g_assert_cmpint(config_l(d, 72), ==, zoned ? ZONE : 0);
+    g_assert_cmpint(config_l(d, 76), ==, zoned ? 3 : 0);
+    g_assert_cmpint(config_l(d, 80), ==, zoned ? 5 : 0);
+    g_assert_cmpint(config_l(d, 84), ==, zoned ? MAX_APPEND : 0);
+    g_assert_cmpint(config_l(d, 88), ==, zoned ? 4096 : 0);
+    g_assert_cmphex(config_l(d, 92), ==, zoned ? 1 : 0);
+    /* behind its end */
+    g_assert_cmphex(config_l(d, 96), ==, UINT32_MAX);
+}
+
+static void test_config(void)
+{
+    Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS), ZONED_NODE, "");
+    uint64_t features = qvirtio_get_features(d->dev);
+
+    g_assert_cmphex(features & F_ZONED, !=, 0);
+    g_assert_cmphex(features & F_DISCARD, ==, 0);
+    g_assert_cmphex(features & F_WRITE_ZEROES, ==, 0);
+    assert_config(d, true);
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    assert_config(d, true);
+    /* a driver can write to the whole space; only wce takes it */
+    for (int i = 0; i < 96; i++) {
+        qpci_io_writeb(d->pci->pdev, d->pci->bar,
+                       d->pci->device_cfg_offset + i, i == 32 ? 1 : 0xff);
+    }
+    assert_config(d, true);
+    disk_free(d);
+}
+
+static bool features_accepted(Disk *d, uint64_t features)
+{
+    QVirtioPCIDevice *pci = d->pci;
+
+    qvirtio_start_device(d->dev);
+    if (features & F_VERSION_1) {
+        d->dev->bus->set_features(d->dev, features);
+    } else {
+        /* libqos knows no such driver; common configuration, 4.1.4.3 */
+        for (int i = 0; i < 2; i++) {
+            uint64_t base = pci->common_cfg_offset;
+
+            qpci_io_writel(pci->pdev, pci->bar, base + 8, i);
+            qpci_io_writel(pci->pdev, pci->bar, base + 12, features >> 32 * i);
+        }
+    }
+    d->dev->bus->set_status(d->dev, d->dev->bus->get_status(d->dev) |
+                            VIRTIO_CONFIG_S_FEATURES_OK);
+    return d->dev->bus->get_status(d->dev) & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/* Every request is answered with an error */
+static void assert_nothing_works(Disk *d)
+{
+    const uint8_t dwz[16] = { [0] = 2 * ZONE & 0xff, [1] = 2 * ZONE >> 8,
+                              [8] = GRANULE };
+
+    g_assert_cmpint(read_sectors(d, 0, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(write_sectors(d, 0, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(write_sectors(d, 2 * ZONE, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(zone_op(d, T_FLUSH, 0), ==, S_IOERR);
+    g_assert_cmpint(run(d, (Request) { .type = T_GET_ID, .in_len = 20 }, NULL),
+                    ==, S_IOERR);
+    g_assert_cmpint(run(d, (Request) { .type = T_DISCARD, .out = dwz,
+                                       .out_len = sizeof(dwz) }, NULL),
+                    ==, S_UNSUPP);
+    g_assert_cmpint(run(d, (Request) { .type = T_WRITE_ZEROES, .out = dwz,
+                                       .out_len = sizeof(dwz) }, NULL),
+                    ==, S_UNSUPP);
+    for (int i = 0; i < ARRAY_SIZE(zone_requests); i++) {
+        g_assert_cmpint(zone_op(d, zone_requests[i], 2 * ZONE), ==, S_UNSUPP);
+    }
+}
+
+static void test_features_refused(void)
+{
+    Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS), ZONED_NODE, "");
+    g_autofree char *before = NULL, *after = NULL;
+    size_t before_len, after_len;
+
+    before = image_contents(d->image, &before_len);
+    g_assert_false(features_accepted(d, F_VERSION_1 | F_BLK_SIZE));
+    g_assert_false(features_accepted(d, F_BLK_SIZE | F_ZONED));
+    g_assert_false(features_accepted(d, 0));
+
+    /* a driver that does not care */
+    qvirtio_start_device(d->dev);
+    d->dev->features = F_VERSION_1 | F_BLK_SIZE;
+    d->dev->bus->set_features(d->dev, d->dev->features);
+    d->dev->features_negotiated = true;
+    d->vq = qvirtqueue_setup(d->dev, &d->alloc, 0);
+    d->dev->bus->set_status(d->dev, d->dev->bus->get_status(d->dev) |
+                            VIRTIO_CONFIG_S_DRIVER_OK);
+    assert_nothing_works(d);
+    assert_config(d, false);
+
+    after = image_contents(d->image, &after_len);
+    g_assert_cmpmem(before, before_len, after, after_len);
+
+    qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
+    g_assert_true(features_accepted(d, F_VERSION_1 | F_ZONED));
+    d->vq = NULL;
+    disk_free(d);
+}
+
+/* microvm has virtio-mmio with its legacy interface */
+static void test_legacy_mmio(void)
+{
+    g_autofree char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    g_autofree char *before = NULL, *after = NULL;
+    size_t before_len, after_len;
+    QVirtioMMIODevice mmio = { 0 };
+    uint64_t base = 0xfeb00000;
+    Disk d = { .dev = &mmio.vdev };
+
+    before = image_contents(image, &before_len);
+    d.qts = qtest_initf("-machine microvm "
+                        "-global virtio-mmio.force-legacy=true "
+                        "-blockdev driver=file,node-name=file,filename=%s "
+                        "-blockdev driver=zoned,node-name=disk,file=file "
+                        "-device virtio-blk-device,drive=disk", image);
+    alloc_init(&d.alloc, 0, 1024 * 1024, 64 * 1024 * 1024, 4096);
+    /* slots are filled from the last one on */
+    for (int i = 0; i < 32; i++) {
+        if (qtest_readl(d.qts, base + i * 512 + 8) == 2) {
+            base += i * 512;
+            break;
+        }
+    }
+    qvirtio_mmio_init_device(&mmio, d.qts, base, 4096);
+    qvirtio_start_device(d.dev);
+    g_assert_cmphex(qvirtio_get_features(d.dev) & F_ZONED, ==, 0);
+    disk_start(&d, F_ZONED | F_BLK_SIZE);
+    assert_nothing_works(&d);
+
+    qtest_quit(d.qts);
+    after = image_contents(image, &after_len);
+    g_assert_cmpmem(before, before_len, after, after_len);
+    alloc_destroy(&d.alloc);
+    unlink(image);
+}
+
+static void test_plain_disk(void)
+{
+    Disk *d = g_new0(Disk, 1);
+
+    d->qts = qtest_initf("-machine pc -blockdev driver=null-co,node-name=disk,"
+                         "read-zeroes=on,size=16777216 "
+                         "-device virtio-blk-pci,drive=disk,addr=%d", PCI_SLOT);
+    disk_find(d);
+    g_assert_cmphex(qvirtio_get_features(d->dev) & F_ZONED, ==, 0);
+    g_assert_cmphex(qvirtio_get_features(d->dev) & F_WRITE_ZEROES, !=, 0);
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    /* the space ends where it did before there were zones */
+    g_assert_cmphex(d->dev->bus->config_readb(d->dev, 56), ==, 1);
+    g_assert_cmphex(d->dev->bus->config_readb(d->dev, 57), ==, UINT8_MAX);
+    for (int i = 0; i < ARRAY_SIZE(zone_requests); i++) {
+        g_assert_cmpint(zone_op(d, zone_requests[i], 0), ==, S_UNSUPP);
+    }
+    g_assert_cmpint(read_sectors(d, 0, 1), ==, S_OK);
+    disk_free(d);
+}
+
+/* Append */
+
+static void test_append(void)
+{
+    Disk *d = disk_new();
+    g_autofree uint8_t *data = g_malloc(GRANULE * SECTOR);
+    g_autofree uint8_t *back = g_malloc(GRANULE * SECTOR);
+    uint8_t in[8];
+    uint64_t where;
+    Request r = { .type = T_APPEND, .sector = 3 * ZONE, .out = data,
+                  .out_len = GRANULE * SECTOR, .in_len = 8 };
+
+    memset(data, 0x77, GRANULE * SECTOR);
+    g_assert_cmpint(append_bytes(d, 3 * ZONE, 2 * GRANULE * SECTOR, &where),
+                    ==, S_OK);
+    g_assert_cmpint(where, ==, 3 * ZONE);
+    g_assert_cmpint(run(d, r, in), ==, S_OK);
+    g_assert_cmpint(ldq_le_p(in), ==, 3 * ZONE + 2 * GRANULE);
+    assert_zone(d, 3 * ZONE, ZS_IOPEN, 3 * ZONE + 3 * GRANULE);
+
+    g_assert_cmpint(run(d, (Request) { .type = T_IN,
+                                       .sector = 3 * ZONE + 2 * GRANULE,
+                                       .in_len = GRANULE * SECTOR }, back),
+                    ==, S_OK);
+    g_assert_cmpmem(back, GRANULE * SECTOR, data, GRANULE * SECTOR);
+
+    /* as much as one can carry, to the end of a zone */
+    for (int i = 0; i < CAP / MAX_APPEND; i++) {
+        g_assert_cmpint(append_bytes(d, 5 * ZONE, MAX_APPEND * SECTOR, &where),
+                        ==, S_OK);
+        g_assert_cmpint(where, ==, 5 * ZONE + i * MAX_APPEND);
+    }
+    assert_zone(d, 5 * ZONE, ZS_FULL, 0);
+    g_assert_cmpint(append(d, 5 * ZONE, GRANULE), ==, S_INVALID_CMD);
+    disk_free(d);
+}
+
+/* The reply is in the last nine bytes, however they are scattered */
+static void test_append_layout(void)
+{
+    Disk *d = disk_new();
+    static const size_t steps[] = { 3, 4, 8, 9, 16, 100, 65536 };
+    uint64_t wp = 2 * ZONE;
+    uint8_t in[40];
+
+    for (int i = 0; i < ARRAY_SIZE(steps); i++) {
+        for (int in_len = 8; in_len <= sizeof(in); in_len += 16) {
+            Request r = { .type = T_APPEND, .sector = 2 * ZONE,
+                          .out_len = GRANULE * SECTOR, .in_len = in_len,
+                          .step = steps[i] };
+
+            if (r.out_len / r.step > d->vq->size / 2) {
+                /* a chain as long as the queue allows */
+                r.step = r.out_len / (d->vq->size / 2);
+            }
+            g_assert_cmpint(run(d, r, in), ==, S_OK);
+            g_assert_cmpint(ldq_le_p(in + in_len - 8), ==, wp);
+            wp += GRANULE;
+        }
+    }
+
+    /* only the reply in pieces, each byte of it */
+    for (int step = 1; step <= 9; step++) {
+        Request r = { .type = T_APPEND, .sector = 2 * ZONE,
+                      .out_len = GRANULE * SECTOR, .in_len = 8,
+                      .in_step = step };
+
+        submit(d, &r);
+        kick(d);
+        complete(d, &r, 1);
+        g_assert_cmpint(r.status, ==, S_OK);
+        request_in(d, &r, in);
+        g_assert_cmpint(ldq_le_p(in), ==, wp);
+        g_assert_cmpint(r.used_len, ==, 9);
+        request_done(d, &r);
+        wp += GRANULE;
+    }
+    disk_free(d);
+}
+
+static void test_append_errors(void)
+{
+    Disk *d = disk_new();
+    uint64_t where;
+
+    g_assert_cmpint(append(d, 0, GRANULE), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE + GRANULE, GRANULE), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE + 1, GRANULE), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE, 0), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE, MAX_APPEND + GRANULE), ==,
+                    S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE + 1), ==, S_UNALIGNED_WP);
+    g_assert_cmpint(append_bytes(d, 2 * ZONE, 100, &where), ==, S_IOERR);
+    g_assert_cmphex(where, ==, 0xa5a5a5a5a5a5a5a5ULL);
+    g_assert_cmpint(append(d, DISK_SECTORS, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(append(d, 16 * ZONE, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(append(d, DISK_SECTORS, 0), ==, S_IOERR);
+    /* times 512, these would be the start of zone 2 */
+    g_assert_cmpint(append(d, (1ULL << 55) + 2 * ZONE, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(append(d, UINT64_MAX, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(append(d, UINT64_MAX - ZONE + 1, 0), ==, S_IOERR);
+
+    /* no room for append_sector */
+    for (int in_len = 0; in_len < 8; in_len++) {
+        g_assert_cmpint(run(d, (Request) { .type = T_APPEND, .sector = 2 * ZONE,
+                                           .out_len = GRANULE * SECTOR,
+                                           .in_len = in_len }, NULL),
+                        ==, S_INVALID_CMD);
+    }
+    assert_zone(d, 2 * ZONE, ZS_EMPTY, 2 * ZONE);
+
+    /* the smaller last zone: past what is left of it */
+    for (int i = 0; i < DISK_SECTORS % ZONE / MAX_APPEND; i++) {
+        g_assert_cmpint(append(d, 15 * ZONE, MAX_APPEND), ==, S_OK);
+    }
+    g_assert_cmpint(append(d, 15 * ZONE, GRANULE), ==, S_INVALID_CMD);
+    assert_zone(d, 15 * ZONE, ZS_FULL, 0);
+    disk_free(d);
+}
+
+static void test_append_statistics(void)
+{
+    Disk *d = disk_new();
+
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(append(d, 2 * ZONE, 2 * GRANULE), ==, S_OK);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE + 1), ==, S_UNALIGNED_WP);
+    g_assert_cmpint(append(d, 2 * ZONE, 0), ==, S_INVALID_CMD);
+    g_assert_cmpint(disk_stat(d, "zone_append_operations"), ==, 2);
+    g_assert_cmpint(disk_stat(d, "zone_append_bytes"), ==,
+                    3 * GRANULE * SECTOR);
+    g_assert_cmpint(disk_stat(d, "failed_zone_append_operations"), ==, 1);
+    g_assert_cmpint(disk_stat(d, "invalid_zone_append_operations"), ==, 1);
+    g_assert_cmpint(disk_stat(d, "wr_operations"), ==, 0);
+    disk_free(d);
+}
+
+/* Report */
+
+static void test_report(void)
+{
+    Disk *d = disk_new();
+    const size_t len = REPORT_HEADER + (NR_ZONES + 3) * REPORT_ZONE + 17;
+    g_autofree uint8_t *in = g_malloc(len);
+    Request r = { .type = T_REPORT, .in_len = len };
+
+    g_assert_cmpint(write_sectors(d, 2 * ZONE, 3 * GRANULE), ==, S_OK);
+    submit(d, &r);
+    kick(d);
+    complete(d, &r, 1);
+    g_assert_cmpint(r.status, ==, S_OK);
+    g_assert_cmpint(r.used_len, ==, len + 1);
+    request_in(d, &r, in);
+    request_done(d, &r);
+
+    g_assert_cmpint(ldq_le_p(in), ==, NR_ZONES);
+    for (int i = 8; i < REPORT_HEADER; i++) {
+        g_assert_cmphex(in[i], ==, 0);
+    }
+    for (int i = 0; i < NR_ZONES; i++) {
+        Zone z = decode_zone(in + REPORT_HEADER + i * REPORT_ZONE);
+
+        g_assert_cmpint(z.start, ==, i * ZONE);
+        if (i < 2) {
+            g_assert_cmpint(z.type, ==, ZT_CONV);
+            g_assert_cmpint(z.state, ==, ZS_NOT_WP);
+            g_assert_cmpint(z.cap, ==, ZONE);
+        } else {
+            g_assert_cmpint(z.type, ==, ZT_SWR);
+            g_assert_cmpint(z.state, ==, i == 2 ? ZS_IOPEN : ZS_EMPTY);
+            g_assert_cmpint(z.wp, ==, i * ZONE + (i == 2 ? 3 * GRANULE : 0));
+            g_assert_cmpint(z.cap, ==, i < 15 ? CAP : DISK_SECTORS % ZONE);
+        }
+    }
+    for (int i = REPORT_HEADER + NR_ZONES * REPORT_ZONE; i < len; i++) {
+        g_assert_cmphex(in[i], ==, 0);
+    }
+    disk_free(d);
+}
+
+/* A report of each size is answered, in whatever descriptors it comes */
+static void test_report_sizes(void)
+{
+    Disk *d = disk_new();
+    static const size_t lens[] = {
+        0, 1, 7, 8, 9, 62, 63, 64, 65, 100, 127, 128, 129, 191, 192, 300,
+    };
+    static const size_t steps[] = { 0, 3, 8, 63, 64, 65, 4096 };
+    uint8_t in[300];
+
+    for (int i = 0; i < ARRAY_SIZE(lens); i++) {
+        for (int j = 0; j < ARRAY_SIZE(steps); j++) {
+            Request r = { .type = T_REPORT, .sector = 4 * ZONE + 5,
+                          .in_len = lens[i], .step = steps[j] };
+            int status = run(d, r, in);
+            int n = ((int)lens[i] - REPORT_HEADER) / REPORT_ZONE;
+
+            if (lens[i] < REPORT_HEADER) {
+                g_assert_cmpint(status, ==, S_INVALID_CMD);
+                continue;
+            }
+            g_assert_cmpint(status, ==, S_OK);
+            g_assert_cmpint(ldq_le_p(in), ==, n);
+            for (int k = 0; k < n; k++) {
+                Zone z = decode_zone(in + REPORT_HEADER + k * REPORT_ZONE);
+
+                g_assert_cmpint(z.start, ==, (4 + k) * ZONE);
+            }
+        }
+    }
+    disk_free(d);
+}
+
+static void test_report_place(void)
+{
+    Disk *d = disk_new();
+    uint8_t in[1024];
+    Request r = { .type = T_REPORT, .in_len = sizeof(in) };
+
+    for (r.sector = 14 * ZONE; r.sector < DISK_SECTORS; r.sector += 511) {
+        uint64_t first = r.sector / ZONE;
+
+        g_assert_cmpint(run(d, r, in), ==, S_OK);
+        g_assert_cmpint(ldq_le_p(in), ==, NR_ZONES - first);
+        g_assert_cmpint(decode_zone(in + REPORT_HEADER).start, ==,
+                        first * ZONE);
+    }
+    r.sector = DISK_SECTORS;
+    g_assert_cmpint(run(d, r, in), ==, S_IOERR);
+    r.sector = 1ULL << 55;
+    g_assert_cmpint(run(d, r, in), ==, S_IOERR);
+    r.sector = UINT64_MAX;
+    g_assert_cmpint(run(d, r, in), ==, S_IOERR);
+    r.in_len = 0;
+    g_assert_cmpint(run(d, r, in), ==, S_IOERR);
+    disk_free(d);
+}
+
+/* More zones than a report returns at once: loop over it as drivers do */
+static void test_report_many(void)
+{
+    const uint64_t zone = 128, zones = 5000;
+    g_autofree uint8_t *in = g_malloc(BUFFER_SIZE);
+    Disk *d = disk_probe(image_new("327680000", "zone_size=64K"), ZONED_NODE,
+                         "");
+    uint64_t next = 0;
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    while (next < zones) {
+        uint64_t n;
+
+        g_assert_cmpint(run(d, (Request) { .type = T_REPORT,
+                                           .sector = next * zone,
+                                           .in_len = BUFFER_SIZE }, in),
+                        ==, S_OK);
+        n = ldq_le_p(in);
+        g_assert_cmpint(n, >, 0);
+        for (uint64_t i = 0; i < n; i++) {
+            Zone z = decode_zone(in + REPORT_HEADER + i * REPORT_ZONE);
+
+            g_assert_cmpint(z.start, ==, (next + i) * zone);
+        }
+        next += n;
+    }
+    g_assert_cmpint(next, ==, zones);
+    disk_free(d);
+}
+
+/* Zone management */
+
+static void test_mgmt(void)
+{
+    Disk *d = disk_new();
+    const uint64_t z = 4 * ZONE;
+
+    g_assert_cmpint(zone_op(d, T_CLOSE, z), ==, S_INVALID_CMD);
+    g_assert_cmpint(zone_op(d, T_OPEN, z), ==, S_OK);
+    assert_zone(d, z, ZS_EOPEN, z);
+    g_assert_cmpint(zone_op(d, T_CLOSE, z), ==, S_OK);
+    assert_zone(d, z, ZS_EMPTY, z);
+
+    g_assert_cmpint(write_sectors(d, z, GRANULE), ==, S_OK);
+    assert_zone(d, z, ZS_IOPEN, z + GRANULE);
+    g_assert_cmpint(zone_op(d, T_OPEN, z), ==, S_OK);
+    assert_zone(d, z, ZS_EOPEN, z + GRANULE);
+    g_assert_cmpint(zone_op(d, T_CLOSE, z), ==, S_OK);
+    assert_zone(d, z, ZS_CLOSED, z + GRANULE);
+    g_assert_cmpint(zone_op(d, T_FINISH, z), ==, S_OK);
+    assert_zone(d, z, ZS_FULL, 0);
+    g_assert_cmpint(zone_op(d, T_OPEN, z), ==, S_INVALID_CMD);
+    g_assert_cmpint(zone_op(d, T_CLOSE, z), ==, S_INVALID_CMD);
+    g_assert_cmpint(zone_op(d, T_FINISH, z), ==, S_OK);
+    g_assert_cmpint(zone_op(d, T_RESET, z), ==, S_OK);
+    assert_zone(d, z, ZS_EMPTY, z);
+
+    /* the last zone is not as long as the others */
+    g_assert_cmpint(zone_op(d, T_FINISH, 15 * ZONE), ==, S_OK);
+    assert_zone(d, 15 * ZONE, ZS_FULL, 0);
+    disk_free(d);
+}
+
+static void test_mgmt_errors(void)
+{
+    Disk *d = disk_new();
+
+    for (int type = T_OPEN; type <= T_RESET; type += 2) {
+        g_assert_cmpint(zone_op(d, type, 0), ==, S_INVALID_CMD);
+        g_assert_cmpint(zone_op(d, type, ZONE), ==, S_INVALID_CMD);
+        g_assert_cmpint(zone_op(d, type, 2 * ZONE + 1), ==, S_INVALID_CMD);
+        g_assert_cmpint(zone_op(d, type, 3 * ZONE - GRANULE), ==,
+                        S_INVALID_CMD);
+        g_assert_cmpint(zone_op(d, type, DISK_SECTORS), ==, S_IOERR);
+        g_assert_cmpint(zone_op(d, type, NR_ZONES * ZONE), ==, S_IOERR);
+        g_assert_cmpint(zone_op(d, type, 1ULL << 55), ==, S_IOERR);
+        g_assert_cmpint(zone_op(d, type, -(uint64_t)ZONE), ==, S_IOERR);
+        g_assert_cmpint(zone_op(d, type, UINT64_MAX), ==, S_IOERR);
+    }
+    for (int i = 2; i < NR_ZONES; i++) {
+        assert_zone(d, i * ZONE, ZS_EMPTY, i * ZONE);
+    }
+    disk_free(d);
+}
+
+static void test_reset_all(void)
+{
+    Disk *d = disk_new();
+
+    g_assert_cmpint(write_sectors(d, 0, GRANULE), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, 2 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(zone_op(d, T_OPEN, 3 * ZONE), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, 4 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(zone_op(d, T_CLOSE, 4 * ZONE), ==, S_OK);
+    g_assert_cmpint(zone_op(d, T_FINISH, 15 * ZONE), ==, S_OK);
+
+    /* the sector means nothing */
+    g_assert_cmpint(zone_op(d, T_RESET_ALL, UINT64_MAX), ==, S_OK);
+    assert_zone(d, 0, ZS_NOT_WP, 0);
+    for (int i = 2; i < NR_ZONES; i++) {
+        assert_zone(d, i * ZONE, ZS_EMPTY, i * ZONE);
+    }
+    disk_free(d);
+}
+
+static void test_resources(void)
+{
+    Disk *d = disk_new();
+
+    for (int i = 2; i < 5; i++) {
+        g_assert_cmpint(zone_op(d, T_OPEN, i * ZONE), ==, S_OK);
+        g_assert_cmpint(write_sectors(d, i * ZONE, GRANULE), ==, S_OK);
+    }
+    /* explicitly open zones are not closed to make room */
+    g_assert_cmpint(zone_op(d, T_OPEN, 5 * ZONE), ==, S_OPEN_RESOURCE);
+    g_assert_cmpint(write_sectors(d, 5 * ZONE, GRANULE), ==, S_OPEN_RESOURCE);
+    g_assert_cmpint(append(d, 5 * ZONE, GRANULE), ==, S_OPEN_RESOURCE);
+    assert_zone(d, 5 * ZONE, ZS_EMPTY, 5 * ZONE);
+
+    g_assert_cmpint(zone_op(d, T_CLOSE, 2 * ZONE), ==, S_OK);
+    g_assert_cmpint(zone_op(d, T_CLOSE, 3 * ZONE), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, 5 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, 6 * ZONE, GRANULE), ==, S_OK);
+
+    /* three open, two closed */
+    g_assert_cmpint(zone_op(d, T_OPEN, 7 * ZONE), ==, S_ACTIVE_RESOURCE);
+    g_assert_cmpint(write_sectors(d, 7 * ZONE, GRANULE), ==, S_ACTIVE_RESOURCE);
+    g_assert_cmpint(append(d, 7 * ZONE, GRANULE), ==, S_ACTIVE_RESOURCE);
+    assert_zone(d, 7 * ZONE, ZS_EMPTY, 7 * ZONE);
+
+    /* an implicitly open zone is closed to make room */
+    g_assert_cmpint(zone_op(d, T_OPEN, 2 * ZONE), ==, S_OK);
+    assert_zone(d, 5 * ZONE, ZS_CLOSED, 5 * ZONE + GRANULE);
+    disk_free(d);
+}
+
+/* Reads and writes */
+
+static void test_write_errors(void)
+{
+    Disk *d = disk_new();
+    const uint64_t z = 4 * ZONE;
+
+    g_assert_cmpint(write_sectors(d, z + GRANULE, GRANULE), ==, S_UNALIGNED_WP);
+    g_assert_cmpint(write_sectors(d, z, GRANULE / 2), ==, S_UNALIGNED_WP);
+    assert_zone(d, z, ZS_EMPTY, z);
+    g_assert_cmpint(write_sectors(d, z, CAP - GRANULE), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, z, GRANULE), ==, S_UNALIGNED_WP);
+    g_assert_cmpint(write_sectors(d, z + CAP - GRANULE, 2 * GRANULE), ==,
+                    S_INVALID_CMD);
+    g_assert_cmpint(write_sectors(d, z + CAP - GRANULE,
+                                  ZONE - CAP + 2 * GRANULE), ==, S_INVALID_CMD);
+    assert_zone(d, z, ZS_IOPEN, z + CAP - GRANULE);
+    g_assert_cmpint(write_sectors(d, z + CAP - GRANULE, GRANULE), ==, S_OK);
+    assert_zone(d, z, ZS_FULL, 0);
+    g_assert_cmpint(write_sectors(d, z, GRANULE), ==, S_INVALID_CMD);
+    g_assert_cmpint(write_sectors(d, z + CAP, GRANULE), ==, S_INVALID_CMD);
+
+    /* conventional zones take any write, but not into a sequential zone */
+    g_assert_cmpint(write_sectors(d, ZONE - 1, 2), ==, S_OK);
+    g_assert_cmpint(write_sectors(d, 2 * ZONE - GRANULE, 2 * GRANULE), ==,
+                    S_INVALID_CMD);
+
+    g_assert_cmpint(write_sectors(d, DISK_SECTORS, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(write_sectors(d, DISK_SECTORS - GRANULE, 2 * GRANULE), ==,
+                    S_IOERR);
+    g_assert_cmpint(write_sectors(d, (1ULL << 55) + 5 * ZONE, GRANULE), ==,
+                    S_IOERR);
+    assert_zone(d, 5 * ZONE, ZS_EMPTY, 5 * ZONE);
+    disk_free(d);
+}
+
+static void test_read(void)
+{
+    Disk *d = disk_new();
+    uint8_t in[2 * GRANULE * SECTOR];
+    Request r = { .type = T_IN, .sector = 4 * ZONE, .in_len = sizeof(in) };
+
+    g_assert_cmpint(write_sectors(d, 4 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(run(d, r, in), ==, S_OK);
+    for (int i = 0; i < sizeof(in); i++) {
+        g_assert_cmphex(in[i], ==, i < GRANULE * SECTOR ? 0x5a : 0);
+    }
+    g_assert_cmpint(read_sectors(d, 4 * ZONE + CAP, 1), ==, S_OK);
+    g_assert_cmpint(read_sectors(d, 5 * ZONE - 1, 2), ==, S_INVALID_CMD);
+    g_assert_cmpint(read_sectors(d, 2 * ZONE - 1, 2), ==, S_INVALID_CMD);
+    g_assert_cmpint(read_sectors(d, ZONE - 1, 2), ==, S_OK);
+    g_assert_cmpint(read_sectors(d, DISK_SECTORS - 1, 2), ==, S_IOERR);
+    disk_free(d);
+}
+
+static void run_two(Disk *d, Request *r)
+{
+    submit(d, &r[0]);
+    submit(d, &r[1]);
+    kick(d);
+    complete(d, r, 2);
+    request_done(d, &r[0]);
+    request_done(d, &r[1]);
+}
+
+static void test_merge(void)
+{
+    Disk *d = disk_new();
+    Request across[2] = {
+        { .type = T_IN, .sector = 5 * ZONE - 1, .in_len = SECTOR },
+        { .type = T_IN, .sector = 5 * ZONE, .in_len = SECTOR },
+    };
+    Request inside[2] = {
+        { .type = T_IN, .sector = 5 * ZONE - 2, .in_len = SECTOR },
+        { .type = T_IN, .sector = 5 * ZONE - 1, .in_len = SECTOR },
+    };
+    Request spans[2] = {
+        { .type = T_IN, .sector = 5 * ZONE - 2, .in_len = SECTOR },
+        { .type = T_IN, .sector = 5 * ZONE - 1, .in_len = 2 * SECTOR },
+    };
+    Request past_capacity[2] = {
+        { .type = T_OUT, .sector = 4 * ZONE + CAP - GRANULE,
+          .out_len = GRANULE * SECTOR },
+        { .type = T_OUT, .sector = 4 * ZONE + CAP,
+          .out_len = GRANULE * SECTOR },
+    };
+
+    run_two(d, across);
+    g_assert_cmpint(across[0].status, ==, S_OK);
+    g_assert_cmpint(across[1].status, ==, S_OK);
+    g_assert_cmpint(disk_stat(d, "rd_merged"), ==, 0);
+
+    run_two(d, inside);
+    g_assert_cmpint(inside[0].status, ==, S_OK);
+    g_assert_cmpint(inside[1].status, ==, S_OK);
+    g_assert_cmpint(disk_stat(d, "rd_merged"), ==, 1);
+
+    run_two(d, spans);
+    g_assert_cmpint(spans[0].status, ==, S_OK);
+    g_assert_cmpint(spans[1].status, ==, S_INVALID_CMD);
+
+    g_assert_cmpint(write_sectors(d, 4 * ZONE, CAP - GRANULE), ==, S_OK);
+    run_two(d, past_capacity);
+    g_assert_cmpint(past_capacity[0].status, ==, S_OK);
+    g_assert_cmpint(past_capacity[1].status, ==, S_INVALID_CMD);
+    disk_free(d);
+}
+
+/* A zone request sees what the requests before it in the queue did */
+static void test_order(void)
+{
+    Disk *d = disk_new();
+    Request r[2] = {
+        { .type = T_OUT, .sector = 6 * ZONE, .out_len = GRANULE * SECTOR },
+        { .type = T_FINISH, .sector = 6 * ZONE },
+    };
+
+    run_two(d, r);
+    g_assert_cmpint(r[0].status, ==, S_OK);
+    g_assert_cmpint(r[1].status, ==, S_OK);
+    assert_zone(d, 6 * ZONE, ZS_FULL, 0);
+    disk_free(d);
+}
+
+static void test_unknown_requests(void)
+{
+    Disk *d = disk_new();
+    static const int types[] = {
+        T_DISCARD, T_WRITE_ZEROES, 14, 17, 19, 21, 23, 25, 27, 28, 0x7fffffff,
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(types); i++) {
+        g_assert_cmpint(run(d, (Request) { .type = types[i],
+                                           .sector = 2 * ZONE, .out_len = 16,
+                                           .in_len = 8 }, NULL),
+                        ==, S_UNSUPP);
+    }
+    /* with the flag for barriers, which old drivers set */
+    g_assert_cmpint(zone_op(d, T_OPEN | 0x80000000, 2 * ZONE), ==, S_OK);
+    disk_free(d);
+}
+
+/* Policies, threads, resets */
+
+static bool is_running(Disk *d)
+{
+    QDict *reply = qtest_qmp(d->qts, "{ 'execute': 'query-status' }");
+    bool running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
+
+    qobject_unref(reply);
+    return running;
+}
+
+/* What is the guest's mistake does not stop it */
+static void test_zone_error_policy(void)
+{
+    Disk *d = disk_new_with(",werror=stop,rerror=stop");
+
+    g_assert_cmpint(write_sectors(d, 4 * ZONE + GRANULE, GRANULE), ==,
+                    S_UNALIGNED_WP);
+    g_assert_cmpint(read_sectors(d, 5 * ZONE - 1, 2), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 0, GRANULE), ==, S_INVALID_CMD);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE + 1), ==, S_UNALIGNED_WP);
+    g_assert_cmpint(append(d, DISK_SECTORS, GRANULE), ==, S_IOERR);
+    g_assert_cmpint(zone_op(d, T_CLOSE, 2 * ZONE), ==, S_INVALID_CMD);
+    g_assert_cmpint(zone_op(d, T_OPEN, DISK_SECTORS), ==, S_IOERR);
+    g_assert_true(is_running(d));
+    disk_free(d);
+}
+
+/*
+ * A disk whose medium fails the first write to zone 2, once.  The zones are
+ * the last part of the image.
+ */
+static Disk *disk_new_failing(const char *device_options)
+{
+    char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    g_autofree char *nodes = NULL;
+    struct stat st;
+    Disk *d;
+
+    g_assert_cmpint(stat(image, &st), ==, 0);
+    nodes = g_strdup_printf("-blockdev driver=blkdebug,node-name=dbg,image=file,"
+                            "inject-error.0.event=none,"
+                            "inject-error.0.iotype=write,"
+                            "inject-error.0.once=on,"
+                            "inject-error.0.sector=%" PRIu64 " "
+                            "-blockdev driver=zoned,node-name=disk,file=dbg",
+                            (uint64_t)st.st_size / SECTOR - DISK_SECTORS +
+                            2 * ZONE);
+    d = disk_probe(image, nodes, device_options);
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    return d;
+}
+
+static void test_medium_error(void)
+{
+    static const char *const policies[] = { "report", "ignore" };
+    uint64_t where;
+
+    /* even if it shall be ignored: nobody knows where the data went */
+    for (int i = 0; i < ARRAY_SIZE(policies); i++) {
+        g_autofree char *options = g_strdup_printf(",werror=%s", policies[i]);
+        Disk *d = disk_new_failing(options);
+
+        g_assert_cmpint(append_bytes(d, 2 * ZONE, GRANULE * SECTOR, &where),
+                        ==, S_IOERR);
+        g_assert_cmpint(append_bytes(d, 2 * ZONE, GRANULE * SECTOR, &where),
+                        ==, S_OK);
+        g_assert_cmpint(where, ==, 2 * ZONE);
+        disk_free(d);
+    }
+}
+
+/* The machine stops, and the request is done when it goes on */
+static void test_medium_error_stop(void)
+{
+    static const size_t steps[] = { 0, 32 };
+
+    for (int i = 0; i < ARRAY_SIZE(steps); i++) {
+        Disk *d = disk_new_failing(",werror=stop");
+        Request r = { .type = T_APPEND, .sector = 2 * ZONE, .in_len = 8,
+                      .out_len = GRANULE * SECTOR, .step = steps[i],
+                      .in_step = 9 };
+        uint8_t in[8];
+
+        submit(d, &r);
+        kick(d);
+        qtest_qmp_eventwait(d->qts, "STOP");
+        g_assert_false(is_running(d));
+        g_assert_false(qvirtqueue_get_buf(d->qts, d->vq, NULL, NULL));
+
+        qobject_unref(qtest_qmp(d->qts, "{ 'execute': 'cont' }"));
+        complete(d, &r, 1);
+        g_assert_cmpint(r.status, ==, S_OK);
+        request_in(d, &r, in);
+        g_assert_cmpint(ldq_le_p(in), ==, 2 * ZONE);
+        request_done(d, &r);
+        assert_zone(d, 2 * ZONE, ZS_IOPEN, 2 * ZONE + GRANULE);
+        disk_free(d);
+    }
+}
+
+/* A request that waits for the machine to go on is dropped by a reset */
+static void test_reset_stopped(void)
+{
+    Disk *d = disk_new_failing(",werror=stop");
+    Request r = { .type = T_APPEND, .sector = 2 * ZONE, .in_len = 8,
+                  .out_len = GRANULE * SECTOR };
+
+    submit(d, &r);
+    kick(d);
+    qtest_qmp_eventwait(d->qts, "STOP");
+    qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
+    qvirtio_start_device(d->dev);
+    qobject_unref(qtest_qmp(d->qts, "{ 'execute': 'cont' }"));
+    request_done(d, &r);
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    g_assert_cmpint(get_zone(d, 2 * ZONE).wp, ==, 2 * ZONE);
+    disk_free(d);
+}
+
+static void test_read_only(void)
+{
+    Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS),
+                         ZONED_NODE ",read-only=on", "");
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_IOERR);
+    for (int type = T_OPEN; type <= T_RESET_ALL; type += 2) {
+        g_assert_cmpint(zone_op(d, type, 2 * ZONE), ==, S_IOERR);
+    }
+    assert_zone(d, 2 * ZONE, ZS_EMPTY, 2 * ZONE);
+    disk_free(d);
+}
+
+static void test_iothread(void)
+{
+    Disk *d = disk_new_with(",iothread=io0,num-queues=2");
+    QVirtQueue *vq0 = d->vq;
+    QVirtQueue *vq1;
+
+    /* both queues exist before the device starts */
+    qvirtio_start_device(d->dev);
+    qvirtqueue_cleanup(d->dev->bus, vq0, &d->alloc);
+    qvirtio_set_features(d->dev, F_VERSION_1 | F_ZONED | 1ULL << 12);
+    vq0 = qvirtqueue_setup(d->dev, &d->alloc, 0);
+    vq1 = qvirtqueue_setup(d->dev, &d->alloc, 1);
+    qvirtio_set_driver_ok(d->dev);
+
+    for (int i = 0; i < 20; i++) {
+        uint64_t where;
+
+        d->vq = i % 2 ? vq1 : vq0;
+        g_assert_cmpint(append_bytes(d, 2 * ZONE, GRANULE * SECTOR, &where),
+                        ==, S_OK);
+        g_assert_cmpint(where, ==, 2 * ZONE + i * GRANULE);
+        assert_zone(d, 2 * ZONE, ZS_IOPEN, where + GRANULE);
+        g_assert_cmpint(append(d, 2 * ZONE, 0), ==, S_INVALID_CMD);
+    }
+    g_assert_cmpint(zone_op(d, T_RESET, 2 * ZONE), ==, S_OK);
+    qvirtqueue_cleanup(d->dev->bus, vq1, &d->alloc);
+    d->vq = vq0;
+    disk_free(d);
+}
+
+/* The driver goes away while its requests are on their way */
+static void test_reset_in_flight(void)
+{
+    Disk *d = disk_new();
+
+    for (int round = 0; round < 20; round++) {
+        Request r[8] = { 0 };
+        Zone z;
+
+        for (int i = 0; i < ARRAY_SIZE(r); i++) {
+            r[i] = (Request) { .type = i % 2 ? T_REPORT : T_APPEND,
+                               .sector = 2 * ZONE, .in_len = 1024,
+                               .out_len = i % 2 ? 0 : GRANULE * SECTOR };
+            submit(d, &r[i]);
+        }
+        kick(d);
+        qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
+        qvirtio_start_device(d->dev);
+        for (int i = 0; i < ARRAY_SIZE(r); i++) {
+            request_done(d, &r[i]);
+        }
+        disk_start(d, F_VERSION_1 | F_ZONED);
+        z = get_zone(d, 2 * ZONE);
+        g_assert_cmpint((z.wp - z.start) % GRANULE, ==, 0);
+        g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+        g_assert_cmpint(get_zone(d, 2 * ZONE).wp, ==, z.wp + GRANULE);
+    }
+    disk_free(d);
+}
+
+/* What is refused when the device is made */
+
+static void assert_refused(QTestState *qts, const char *driver,
+                           const char *options, const char *words)
+{
+    g_auto(GStrv) expected = g_strsplit(words, "|", -1);
+    g_autofree char *cmd =
+        g_strdup_printf("{ 'execute': 'device_add', 'arguments': { "
+                        "'driver': '%s', 'id': 'vd', 'drive': 'disk'%s } }",
+                        driver, options);
+    QDict *reply = qtest_qmp(qts, cmd, NULL);
+    const char *desc;
+
+    g_assert_true(qdict_haskey(reply, "error"));
+    desc = qdict_get_str(qdict_get_qdict(reply, "error"), "desc");
+    g_test_message("%s", desc);
+    for (int i = 0; expected[i]; i++) {
+        g_assert_nonnull(strstr(desc, expected[i]));
+    }
+    qobject_unref(reply);
+}
+
+/* A machine without the disk's device, and the device */
+static QTestState *realize_start(const char *image)
+{
+    return qtest_initf("-machine pc "
+                       "-blockdev driver=file,node-name=file,filename=%s "
+                       ZONED_NODE, image);
+}
+
+static Disk *realize_add(QTestState *qts, char *image)
+{
+    Disk *d = g_new0(Disk, 1);
+
+    qtest_qmp_device_add(qts, "virtio-blk-pci", "vd", "{ 'drive': 'disk', "
+                         "'addr': %s }", stringify(PCI_SLOT));
+    d->qts = qts;
+    d->image = image;
+    disk_find(d);
+    return d;
+}
+
+static void test_realize_modern(void)
+{
+    char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    QTestState *qts = realize_start(image);
+    Disk *d;
+
+    assert_refused(qts, "virtio-blk-pci-transitional", "",
+                   "virtio-blk-pci-transitional|disable-legacy");
+    assert_refused(qts, "virtio-blk-pci", ", 'disable-legacy': 'off'",
+                   "disable-legacy=off");
+    assert_refused(qts, "virtio-blk-pci", ", 'disable-modern': true",
+                   "disable-modern=on");
+
+    /* and after all these it still works, without a legacy interface */
+    d = realize_add(qts, image);
+    g_assert_cmphex(qpci_config_readw(d->pci->pdev, PCI_DEVICE_ID), ==, 0x1042);
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    g_assert_cmpint(write_sectors(d, 2 * ZONE, GRANULE), ==, S_OK);
+    disk_free(d);
+}
+
+static void test_realize_block_sizes(void)
+{
+    char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    QTestState *qts = realize_start(image);
+    Disk *d;
+
+    assert_refused(qts, "virtio-blk-pci", ", 'logical_block_size': 8192",
+                   "logical_block_size 8192|write granularity 4096");
+    assert_refused(qts, "virtio-blk-pci", ", 'physical_block_size': 2097152",
+                   "physical_block_size 2097152|zone size 1048576");
+    /* blk_size and physical_block_exp: 512e */
+    d = realize_add(qts, image);
+    g_assert_cmpint(config_l(d, 20), ==, 512);
+    g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 3);
+    disk_free(d);
+
+    image = image_new("16M", "zone_size=1M,write_granularity=512");
+    qts = realize_start(image);
+    assert_refused(qts, "virtio-blk-pci", ", 'logical_block_size': 4096",
+                   "logical_block_size 4096|write granularity 512");
+    d = realize_add(qts, image);
+    g_assert_cmpint(config_l(d, 20), ==, 512);
+    g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 0);
+    g_assert_cmpint(config_l(d, 88), ==, 512);
+    disk_free(d);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    qtest_add_func("/virtio-blk-zoned/config", test_config);
+    qtest_add_func("/virtio-blk-zoned/features-refused", test_features_refused);
+    qtest_add_func("/virtio-blk-zoned/legacy-mmio", test_legacy_mmio);
+    qtest_add_func("/virtio-blk-zoned/plain-disk", test_plain_disk);
+    qtest_add_func("/virtio-blk-zoned/append", test_append);
+    qtest_add_func("/virtio-blk-zoned/append-layout", test_append_layout);
+    qtest_add_func("/virtio-blk-zoned/append-errors", test_append_errors);
+    qtest_add_func("/virtio-blk-zoned/append-statistics",
+                   test_append_statistics);
+    qtest_add_func("/virtio-blk-zoned/report", test_report);
+    qtest_add_func("/virtio-blk-zoned/report-sizes", test_report_sizes);
+    qtest_add_func("/virtio-blk-zoned/report-place", test_report_place);
+    qtest_add_func("/virtio-blk-zoned/report-many", test_report_many);
+    qtest_add_func("/virtio-blk-zoned/mgmt", test_mgmt);
+    qtest_add_func("/virtio-blk-zoned/mgmt-errors", test_mgmt_errors);
+    qtest_add_func("/virtio-blk-zoned/reset-all", test_reset_all);
+    qtest_add_func("/virtio-blk-zoned/resources", test_resources);
+    qtest_add_func("/virtio-blk-zoned/write-errors", test_write_errors);
+    qtest_add_func("/virtio-blk-zoned/read", test_read);
+    qtest_add_func("/virtio-blk-zoned/merge", test_merge);
+    qtest_add_func("/virtio-blk-zoned/order", test_order);
+    qtest_add_func("/virtio-blk-zoned/unknown-requests", test_unknown_requests);
+    qtest_add_func("/virtio-blk-zoned/zone-error-policy",
+                   test_zone_error_policy);
+    qtest_add_func("/virtio-blk-zoned/medium-error", test_medium_error);
+    qtest_add_func("/virtio-blk-zoned/medium-error-stop",
+                   test_medium_error_stop);
+    qtest_add_func("/virtio-blk-zoned/reset-stopped", test_reset_stopped);
+    qtest_add_func("/virtio-blk-zoned/read-only", test_read_only);
+    qtest_add_func("/virtio-blk-zoned/iothread", test_iothread);
+    qtest_add_func("/virtio-blk-zoned/reset-in-flight", test_reset_in_flight);
+    qtest_add_func("/virtio-blk-zoned/realize-modern", test_realize_modern);
+    qtest_add_func("/virtio-blk-zoned/realize-block-sizes",
+                   test_realize_block_sizes);
+    return g_test_run();
+}
