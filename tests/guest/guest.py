@@ -285,8 +285,8 @@ def zbd_zones(guest, device, args=''):
 
 
 def write(guest, device, start, length, source='/dev/urandom'):
-    """Write to a disk in direct requests of 64 KiB, or one smaller one."""
-    block = min(length, 64 << 10)
+    """Write to a disk in direct requests of at most 64 KiB."""
+    block = min(length & -length, 64 << 10)
     guest.sh('dd if=%s of=/dev/%s iflag=fullblock oflag=direct,seek_bytes '
              'bs=%d seek=%d count=%d' % (source, device, block, start,
                                          length // block))
