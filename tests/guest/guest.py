@@ -129,8 +129,7 @@ class Guest:
             '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', '1G',
             '-kernel', os.path.join(kit, 'vmlinuz' + suffix),
             '-initrd', os.path.join(kit, 'initrd' + suffix),
-            '-append', 'console=ttyS0 panic=-1 loglevel=6 mitigations=off '
-                       'raid=noautodetect',
+            '-append', 'console=ttyS0 panic=-1 loglevel=6 mitigations=off',
             '-serial', 'file:' + self.console, '-serial', 'stdio',
         ]
         if not reboots:
