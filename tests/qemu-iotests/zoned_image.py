@@ -1,0 +1,158 @@
+# What the tests of the zoned image format have in common
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+import unittest
+
+import iotests
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# The geometry of most tests: zone 0 is conventional, zones have 64 KiB of
+# which 48 KiB can be written, and the last one has 16 KiB only.
+ZONE = 64 * KIB
+CAP = 48 * KIB
+NR_ZONES = 9
+SIZE = 8 * ZONE + 16 * KIB
+SMALL = {
+    'zone_size': '64k',
+    'zone_capacity': '48k',
+    'conventional_zones': '1',
+}
+
+# Where zone 0 begins in the file of a small image
+DATA_OFFSET = 1 * MIB
+
+STATES = {
+    0: 'not-wp', 1: 'empty', 2: 'imp-open', 3: 'exp-open', 4: 'closed',
+    13: 'read-only', 14: 'full', 15: 'offline',
+}
+
+
+class Zone(NamedTuple):
+    """A line of a zone report, in bytes"""
+    start: int
+    length: int
+    cap: int
+    wp: int
+    state: str
+    type: int
+
+
+def parse_report(text: str) -> List[Zone]:
+    pattern = (r'start: (0x\w+), len (0x\w+), cap (0x\w+), wptr (0x\w+), '
+               r'zcond:(\d+), \[type: (\d)\]')
+    zones = []
+    for match in re.finditer(pattern, text):
+        sectors = [int(s, 16) * 512 for s in match.groups()[:4]]
+        zones.append(Zone(*sectors, STATES[int(match.group(5))],
+                          int(match.group(6))))
+    return zones
+
+
+class ZonedTestCase(unittest.TestCase):
+    """
+    Each test has an image at self.img, which it makes by self.create().
+    """
+
+    def setUp(self) -> None:
+        self.img = os.path.join(iotests.test_dir, 'zoned.img')
+        self.files = [self.img]
+
+    def tearDown(self) -> None:
+        for path in self.files:
+            iotests.try_remove(path)
+
+    def path(self, name: str) -> str:
+        """A file that is removed after the test"""
+        path = os.path.join(iotests.test_dir, name)
+        self.files.append(path)
+        return path
+
+    def create(self, size: int = SIZE,
+               options: Optional[Dict[str, str]] = None,
+               **more: str) -> None:
+        if options is None:
+            options = SMALL
+        text = ','.join(f'{k}={v}' for k, v in {**options, **more}.items())
+        args = ['-o', text] if text else []
+        iotests.qemu_img('create', '-f', 'zoned', *args, self.img, str(size))
+
+    def run_io(self, commands: Sequence[str],
+               image: Sequence[str]) -> Any:
+        args = []
+        for command in commands:
+            args += ['-c', command]
+        return iotests.qemu_io(*args, *(image or [self.img]), check=False)
+
+    def io(self, *commands: str, image: Sequence[str] = ()) -> str:
+        """Run qemu-io; each command has to succeed"""
+        result = self.run_io(commands, image)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout
+
+    def io_killed(self, *commands: str, image: Sequence[str] = ()) -> str:
+        """Run qemu-io and kill it after the last command"""
+        result = self.run_io([*commands, 'sigraise 9'], image)
+        self.assertEqual(result.returncode, -9, result.stdout)
+        self.assertNotIn('failed', result.stdout)
+        return result.stdout
+
+    def io_fails(self, words: str, *commands: str,
+                 image: Sequence[str] = ()) -> None:
+        """Run qemu-io; each command has to fail, with @words"""
+        for command in commands:
+            result = self.run_io([command], image)
+            self.assertEqual(result.returncode, 1, command)
+            self.assertIn(words, result.stdout, command)
+
+    def zones(self, *commands: str, image: Sequence[str] = ()) -> List[Zone]:
+        """All zones, after these commands"""
+        return parse_report(self.io(*commands, 'zrp 0 1000', image=image))
+
+    def assert_zone(self, zone: Zone, state: str,
+                    written: Optional[int] = None) -> None:
+        """@written: bytes below the write pointer, if there is one"""
+        self.assertEqual(zone.state, state, zone)
+        if written is not None:
+            self.assertEqual(zone.wp - zone.start, written, zone)
+
+    def assert_states(self, zones: List[Zone], **expected: int) -> None:
+        """The numbers of zones in each state, the others being 0"""
+        got: Dict[str, int] = {}
+        for zone in zones:
+            name = zone.state.replace('-', '_')
+            got[name] = got.get(name, 0) + 1
+        self.assertEqual(got, expected)
+
+    def info(self) -> Dict[str, Any]:
+        info = iotests.qemu_img_json('info', '--output=json', '-f', 'zoned',
+                                     self.img)
+        assert isinstance(info, dict)
+        return info
+
+    def check_clean(self) -> None:
+        result = iotests.qemu_img('check', '-f', 'zoned', self.img,
+                                  check=False)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn('No errors were found on the image.', result.stdout)
+
+
+def blkdebug(img: str, **rules: str) -> List[str]:
+    """
+    Arguments that put blkdebug below the zoned image @img, to be passed as
+    image= above.  Names of options have '__' for a dot and '_' for a hyphen.
+    """
+    text = f'driver=zoned,file.driver=blkdebug,file.image.filename={img}'
+    for name, value in rules.items():
+        name = name.replace('__', '.').replace('_', '-')
+        text += f',file.{name}={value}'
+    return ['--image-opts', text]
+
+
+def main() -> None:
+    iotests.main(supported_fmts=['zoned'], supported_protocols=['file'])
