@@ -192,7 +192,7 @@ out:
 
 /* Make the file long enough; one of a fixed size may be long enough already */
 static int coroutine_fn grow_file(BlockBackend *blk, const ZonedHeader *h,
-                                  Error **errp)
+                                  PreallocMode prealloc, Error **errp)
 {
     int64_t length = blk_getlength(blk);
 
@@ -203,14 +203,38 @@ static int coroutine_fn grow_file(BlockBackend *blk, const ZonedHeader *h,
     if (length >= zoned_file_size(h)) {
         return 0;
     }
-    return blk_co_truncate(blk, zoned_file_size(h), false, PREALLOC_MODE_OFF,
-                           0, errp);
+    return blk_co_truncate(blk, zoned_file_size(h), false, prealloc, 0, errp);
+}
+
+/* Make @bs the image that @h describes */
+static int coroutine_fn create_image(BlockDriverState *bs, const ZonedHeader *h,
+                                     PreallocMode prealloc, Error **errp)
+{
+    BlockBackend *blk = blk_new_with_bs(bs, BLK_PERM_WRITE | BLK_PERM_RESIZE,
+                                        BLK_PERM_ALL, errp);
+    int ret;
+
+    if (!blk) {
+        return -EPERM;
+    }
+    blk_set_allow_write_beyond_eof(blk, true);
+
+    ret = grow_file(blk, h, prealloc, errp);
+    if (ret < 0) {
+        goto out;
+    }
+    ret = write_metadata(blk, h);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write the zoned image");
+    }
+out:
+    blk_unref(blk);
+    return ret;
 }
 
 int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp)
 {
     BlockdevCreateOptionsZoned *o = &opts->u.zoned;
-    BlockBackend *blk = NULL;
     BlockDriverState *bs;
     ZonedHeader h;
     int ret;
@@ -224,30 +248,13 @@ int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp)
     if (!bs) {
         return -EIO;
     }
-    blk = blk_new_with_bs(bs, BLK_PERM_WRITE | BLK_PERM_RESIZE, BLK_PERM_ALL,
-                          errp);
-    if (!blk) {
-        ret = -EPERM;
-        goto out;
-    }
-    blk_set_allow_write_beyond_eof(blk, true);
-
-    ret = grow_file(blk, &h, errp);
-    if (ret < 0) {
-        goto out;
-    }
-    ret = write_metadata(blk, &h);
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not write the zoned image");
-    }
-out:
-    blk_unref(blk);
+    ret = create_image(bs, &h, PREALLOC_MODE_OFF, errp);
     bdrv_unref(bs);
     return ret;
 }
 
-static BlockdevCreateOptions *parse_options(QDict *qdict, const char *file,
-                                            Error **errp)
+/* Of the node below nothing is known yet */
+static BlockdevCreateOptions *parse_options(QDict *qdict, Error **errp)
 {
     static const QDictRenames renames[] = {
         { "zone_size", "zone-size" },
@@ -266,7 +273,7 @@ static BlockdevCreateOptions *parse_options(QDict *qdict, const char *file,
         return NULL;
     }
     qdict_put_str(qdict, "driver", "zoned");
-    qdict_put_str(qdict, "file", file);
+    qdict_put_str(qdict, "file", "");
 
     v = qobject_input_visitor_new_flat_confused(qdict, errp);
     if (!v) {
@@ -277,63 +284,60 @@ static BlockdevCreateOptions *parse_options(QDict *qdict, const char *file,
     return options;
 }
 
-/* Wrong options must leave a file that is there as it is, and make none */
-static bool check_options(QemuOpts *opts, uint64_t *file_size, Error **errp)
+/* Take the options of the format out of @opts; the others are the file's */
+static bool header_from_opts(ZonedHeader *h, QemuOpts *opts, Error **errp)
 {
     QDict *qdict = qemu_opts_to_qdict_filtered(opts, NULL, &zoned_create_opts,
-                                               false);
-    BlockdevCreateOptions *options = parse_options(qdict, "", errp);
-    bool ok = false;
-    ZonedHeader h;
+                                               true);
+    BlockdevCreateOptions *options = parse_options(qdict, errp);
+    bool ok = options && header_from_options(h, &options->u.zoned, errp);
 
-    if (options) {
-        ok = header_from_options(&h, &options->u.zoned, errp);
-    }
-    if (ok) {
-        *file_size = zoned_file_size(&h);
-    }
     qapi_free_BlockdevCreateOptions(options);
     qobject_unref(qdict);
     return ok;
 }
 
+/* Returns -1 and sets an error if the option is none of the modes */
+static int take_prealloc(QemuOpts *opts, Error **errp)
+{
+    g_autofree char *mode = qemu_opt_get_del(opts, BLOCK_OPT_PREALLOC);
+
+    return mode ? qapi_enum_parse(&PreallocMode_lookup, mode, -1, errp)
+                : PREALLOC_MODE_OFF;
+}
+
+/*
+ * Wrong options leave a file that is there as it is.  The file is made empty
+ * and grows afterwards: where it cannot, it is removed.
+ */
 int coroutine_fn zoned_co_create_opts(BlockDriver *drv, const char *filename,
                                       QemuOpts *opts, Error **errp)
 {
-    BlockdevCreateOptions *options = NULL;
-    BlockDriverState *bs = NULL;
-    QDict *qdict = NULL;
-    uint64_t file_size;
-    int ret = -EINVAL;
+    BlockDriverState *bs;
+    ZonedHeader h;
+    int prealloc, ret;
 
-    if (!check_options(opts, &file_size, errp)) {
-        return ret;
+    if (!header_from_opts(&h, opts, errp)) {
+        return -EINVAL;
+    }
+    prealloc = take_prealloc(opts, errp);
+    if (prealloc < 0) {
+        return -EINVAL;
     }
 
-    qdict = qemu_opts_to_qdict_filtered(opts, NULL, &zoned_create_opts, true);
-    qemu_opt_set_number(opts, BLOCK_OPT_SIZE, file_size, &error_abort);
     ret = bdrv_create_file(filename, opts, errp);
     if (ret < 0) {
-        goto out;
+        return ret;
     }
     bs = bdrv_open(filename, NULL, NULL,
                    BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
     if (!bs) {
-        ret = -EIO;
-        goto out;
+        return -EIO;
     }
-    options = parse_options(qdict, bs->node_name, errp);
-    if (!options) {
-        ret = -EINVAL;
-        goto out;
-    }
-    ret = zoned_co_create(options, errp);
-out:
+    ret = create_image(bs, &h, prealloc, errp);
     if (ret < 0) {
         bdrv_co_delete_file_noerr(bs);
     }
     bdrv_unref(bs);
-    qapi_free_BlockdevCreateOptions(options);
-    qobject_unref(qdict);
     return ret;
 }
