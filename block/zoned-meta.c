@@ -269,6 +269,17 @@ void zoned_meta_changed(ZonedMeta *m, uint32_t i)
     set_bit(i / ZONED_ZONES_PER_BLOCK, m->dirty);
 }
 
+bool zoned_meta_emptied(ZonedMeta *m, uint32_t i, uint64_t wp)
+{
+    if (m->committing || m->pending) {
+        /* What is on its way may tell of the data, and be there at once */
+        wp = MAX(wp, zoned_entry_wp(m->entries[i]));
+        m->entries[i] = zoned_entry(BLK_ZS_CLOSED, wp);
+    }
+    zoned_meta_changed(m, i);
+    return zoned_entry_wp(m->entries[i]) == 0;
+}
+
 bool zoned_meta_is_dirty(ZonedMeta *m)
 {
     return m->pending ||
@@ -468,7 +479,7 @@ static int mark_unclean(ZonedMeta *m)
     return commit_finish(m);
 }
 
-int zoned_meta_commit(ZonedMeta *m)
+static int do_commit(ZonedMeta *m)
 {
     ZonedCommit *c;
     int ret;
@@ -498,6 +509,16 @@ int zoned_meta_commit(ZonedMeta *m)
     }
     m->pending = c;
     return commit_finish(m);
+}
+
+int zoned_meta_commit(ZonedMeta *m)
+{
+    int ret;
+
+    m->committing = true;
+    ret = do_commit(m);
+    m->committing = false;
+    return ret;
 }
 
 /* Write the current content of each block of the table to its other copy */

@@ -38,11 +38,13 @@ typedef struct ZonedCommit {
  * @file: the node below
  * @header: as it is on the medium
  * @zones: the state machine
- * @entries: of each zone, what the medium will say after a crash
+ * @entries: of each zone, what the medium will say after a crash; where it
+ *           may say one thing or another, the one with more data
  * @sums: of each block of the table, the checksum of its current copy
  * @root: as it is on the medium
  * @root_copy: where the medium has @root, 0 or 1
  * @lock: held while the medium is brought up to date
+ * @committing: a commit may be on its way to the medium
  * @dirty: blocks of the table in which a zone has changed since they were
  *         last encoded for a commit
  * @pending: a commit whose root may or may not have reached the medium,
@@ -60,6 +62,7 @@ typedef struct ZonedMeta {
     ZonedRoot root;
     int root_copy;
     CoMutex lock;
+    bool committing;
     unsigned long *dirty;
     ZonedCommit *pending;
     uint64_t (*done_wp)(void *opaque, uint32_t i);
@@ -89,6 +92,12 @@ void zoned_meta_unload(ZonedMeta *m);
 
 /** zoned_meta_changed: zone @i differs from what the medium says of it */
 void zoned_meta_changed(ZonedMeta *m, uint32_t i);
+
+/**
+ * zoned_meta_emptied: zone @i was reset; @wp bytes of it held data before.
+ * Returns whether the medium will say that it is empty, whatever happens.
+ */
+bool zoned_meta_emptied(ZonedMeta *m, uint32_t i, uint64_t wp);
 
 /**
  * zoned_meta_is_dirty: whether anything is to be committed.

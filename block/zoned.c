@@ -220,13 +220,13 @@ static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
  * The zone is empty now.  Once the medium says so, its space is given back;
  * where the medium has never said anything else, that can be done at once.
  */
-static void coroutine_fn zone_emptied(BlockDriverState *bs, uint32_t i)
+static void coroutine_fn zone_emptied(BlockDriverState *bs, uint32_t i,
+                                      uint64_t old_wp)
 {
     BDRVZonedState *s = bs->opaque;
     const ZoneGeometry *g = &s->meta.header.geometry;
 
-    zoned_meta_changed(&s->meta, i);
-    if (zoned_entry_wp(s->meta.entries[i]) == 0) {
+    if (zoned_meta_emptied(&s->meta, i, old_wp)) {
         bdrv_co_pdiscard(bs->file, to_file(s, zone_geometry_start(g, i)),
                          zone_geometry_length(g, i));
     }
@@ -237,14 +237,14 @@ static int coroutine_fn zone_mgmt_one(BlockDriverState *bs, BlockZoneOp op,
 {
     BDRVZonedState *s = bs->opaque;
     ZoneSet *zones = s->meta.zones;
-    bool had_data = zone_set_wp(zones, i);
+    uint64_t old_wp = zone_set_wp(zones, i);
     int ret = zone_set_mgmt(zones, op, i);
 
     if (ret < 0) {
         return ret;
     }
-    if (op == BLK_ZO_RESET && had_data) {
-        zone_emptied(bs, i);
+    if (op == BLK_ZO_RESET && old_wp) {
+        zone_emptied(bs, i, old_wp);
     } else if (op == BLK_ZO_FINISH || op == BLK_ZO_RESET) {
         zoned_meta_changed(&s->meta, i);
     }

@@ -4,6 +4,7 @@
 
 import os
 import re
+import subprocess
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import unittest
 
@@ -82,12 +83,16 @@ class ZonedTestCase(unittest.TestCase):
         args = ['-o', text] if text else []
         iotests.qemu_img('create', '-f', 'zoned', *args, self.img, str(size))
 
-    def run_io(self, commands: Sequence[str],
-               image: Sequence[str]) -> Any:
+    def run_io(self, commands: Sequence[str], image: Sequence[str]
+               ) -> 'subprocess.CompletedProcess[str]':
+        """Unlike iotests.qemu_io(), for one that is killed as well"""
         args = []
         for command in commands:
             args += ['-c', command]
-        return iotests.qemu_io(*args, *(image or [self.img]), check=False)
+        args += image or [self.img]
+        return subprocess.run(iotests.qemu_io_wrap_args(args),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True, check=False)
 
     def io(self, *commands: str, image: Sequence[str] = ()) -> str:
         """Run qemu-io; each command has to succeed"""
