@@ -366,25 +366,21 @@ static uint8_t submit_report(VirtIOBlockReq *req, uint64_t sector,
                              struct iovec *in_iov, unsigned in_num)
 {
     VirtIOBlock *s = req->dev;
-    uint64_t capacity = disk_sectors(s);
     size_t size = iov_size(in_iov, in_num);
-    uint64_t zones_left;
     VirtIOBlkZoneReq *zr;
 
-    if (sector >= capacity) {
+    if (sector >= disk_sectors(s)) {
         return VIRTIO_BLK_S_IOERR;
     }
     if (size < sizeof(struct virtio_blk_zone_report)) {
         return VIRTIO_BLK_S_ZONE_INVALID_CMD;
     }
     size -= sizeof(struct virtio_blk_zone_report);
-    zones_left = DIV_ROUND_UP(capacity, s->zoned.zone_sectors) -
-                 sector / s->zoned.zone_sectors;
 
     zr = zone_request_new(req, in_iov, in_num);
     zr->reply = zone_report_reply;
     zr->nr_zones = MIN(size / sizeof(struct virtio_blk_zone_descriptor),
-                       MIN(zones_left, REPORT_MAX_ZONES));
+                       REPORT_MAX_ZONES);
     zr->zones = g_new(BlockZoneDescriptor, MAX(zr->nr_zones, 1));
     block_acct_start(blk_get_stats(s->blk), &req->acct, 0, BLOCK_ACCT_NONE);
     trace_virtio_blk_zone_report(VIRTIO_DEVICE(s), req, sector, zr->nr_zones);
