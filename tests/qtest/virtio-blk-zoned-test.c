@@ -1116,8 +1116,6 @@ static void test_unknown_requests(void)
     disk_free(d);
 }
 
-/* Policies, threads, resets */
-
 static bool is_running(Disk *d)
 {
     QDict *reply = qtest_qmp(d->qts, "{ 'execute': 'query-status' }");
@@ -1126,6 +1124,46 @@ static bool is_running(Disk *d)
     qobject_unref(reply);
     return running;
 }
+
+/* Whatever a guest makes up is answered, and the disk survives it */
+static void test_made_up_requests(void)
+{
+    Disk *d = disk_new_with(",werror=stop,rerror=stop");
+    static const int steps[] = { 0, 0, 16, 17, 100, 4096 };
+    static const uint64_t odd_sectors[] = {
+        1, GRANULE, CAP, DISK_SECTORS, 1ULL << 32, 1ULL << 54, 1ULL << 55,
+        1ULL << 63, UINT64_MAX, UINT64_MAX - ZONE + 1,
+    };
+    GRand *rand = g_rand_new_with_seed(2026);
+
+    for (int i = 0; i < 1000; i++) {
+        Request r = {
+            .type = g_rand_int_range(rand, 0, 32),
+            .sector = g_rand_int_range(rand, 0, NR_ZONES) * ZONE,
+            .step = steps[g_rand_int_range(rand, 0, ARRAY_SIZE(steps))],
+            .out_len = g_rand_int_range(rand, 0, 5) * 1024,
+            .in_len = g_rand_int_range(rand, 0, 300),
+        };
+        int status;
+
+        if (g_rand_boolean(rand)) {
+            r.sector += odd_sectors[g_rand_int_range(rand, 0,
+                                                     ARRAY_SIZE(odd_sectors))];
+        }
+        if (r.step == 16 || r.step == 17) {
+            r.out_len /= 2; /* the queue has 256 descriptors */
+        }
+        status = run(d, r, NULL);
+        g_assert_cmpint(status, <=, S_ACTIVE_RESOURCE);
+    }
+    g_rand_free(rand);
+    g_assert_true(is_running(d));
+    g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+    disk_free(d);
+}
+
+/* Policies, threads, resets */
 
 /* What is the guest's mistake does not stop it */
 static void test_zone_error_policy(void)
@@ -1156,7 +1194,8 @@ static Disk *disk_new_failing(const char *device_options)
     Disk *d;
 
     g_assert_cmpint(stat(image, &st), ==, 0);
-    nodes = g_strdup_printf("-blockdev driver=blkdebug,node-name=dbg,image=file,"
+    nodes = g_strdup_printf("-blockdev driver=blkdebug,node-name=dbg,"
+                            "image=file,"
                             "inject-error.0.event=none,"
                             "inject-error.0.iotype=write,"
                             "inject-error.0.once=on,"
@@ -1426,6 +1465,8 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/merge", test_merge);
     qtest_add_func("/virtio-blk-zoned/order", test_order);
     qtest_add_func("/virtio-blk-zoned/unknown-requests", test_unknown_requests);
+    qtest_add_func("/virtio-blk-zoned/made-up-requests",
+                   test_made_up_requests);
     qtest_add_func("/virtio-blk-zoned/zone-error-policy",
                    test_zone_error_policy);
     qtest_add_func("/virtio-blk-zoned/medium-error", test_medium_error);
