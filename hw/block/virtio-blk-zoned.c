@@ -424,13 +424,15 @@ static uint8_t submit_mgmt(VirtIOBlockReq *req, BlockZoneOp op, uint64_t sector)
     return VIRTIO_BLK_S_OK;
 }
 
+/*
+ * The sector comes first and the status last.  They are nine bytes in the
+ * specification, but sixteen from Linux, which has padding between the two.
+ */
 static void zone_append_reply(VirtIOBlkZoneReq *zr)
 {
     uint64_t sector = cpu_to_le64(zr->offset >> BDRV_SECTOR_BITS);
 
-    iov_from_buf(zr->in_iov, zr->in_num,
-                 iov_size(zr->in_iov, zr->in_num) - sizeof(sector),
-                 &sector, sizeof(sector));
+    iov_from_buf(zr->in_iov, zr->in_num, 0, &sector, sizeof(sector));
 }
 
 /* What of an append can be told from the request alone */

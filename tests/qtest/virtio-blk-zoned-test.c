@@ -637,7 +637,10 @@ static void test_append(void)
     disk_free(d);
 }
 
-/* The reply is in the last nine bytes, however they are scattered */
+/*
+ * The reply has the sector first and the status last, however many bytes there
+ * are (Linux has 16) and however they are scattered
+ */
 static void test_append_layout(void)
 {
     Disk *d = disk_new();
@@ -646,7 +649,7 @@ static void test_append_layout(void)
     uint8_t in[40];
 
     for (int i = 0; i < ARRAY_SIZE(steps); i++) {
-        for (int in_len = 8; in_len <= sizeof(in); in_len += 16) {
+        for (int in_len = 8; in_len < sizeof(in); in_len += 7) {
             Request r = { .type = T_APPEND, .sector = 2 * ZONE,
                           .out_len = GRANULE * SECTOR, .in_len = in_len,
                           .step = steps[i] };
@@ -656,7 +659,7 @@ static void test_append_layout(void)
                 r.step = r.out_len / (d->vq->size / 2);
             }
             g_assert_cmpint(run(d, r, in), ==, S_OK);
-            g_assert_cmpint(ldq_le_p(in + in_len - 8), ==, wp);
+            g_assert_cmpint(ldq_le_p(in), ==, wp);
             wp += GRANULE;
         }
     }
