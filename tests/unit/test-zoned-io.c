@@ -994,6 +994,13 @@ static void test_replace_refused(void)
     g_assert_cmpint(bdrv_replace_node(plain, zoned, &error_abort), ==, 0);
     g_assert_true(raw->file->bs == zoned);
 
+    /* What counts is what is below now, not what the limits remember */
+    g_assert_cmpint(raw->bl.zoned, ==, BLK_Z_NONE);
+    format = new_format();
+    g_assert_null(attach(format, raw, &err));
+    assert_refused(&err, "'raw'");
+
+    bdrv_unref(format);
     bdrv_unref(raw);
     bdrv_unref(plain);
     bdrv_unref(zoned);
