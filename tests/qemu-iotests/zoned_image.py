@@ -147,14 +147,45 @@ class ZonedTestCase(unittest.TestCase):
         self.assertIn('No errors were found on the image.', result.stdout)
 
 
-def blkdebug(img: str, **rules: str) -> List[str]:
+# Options of blkdebug
+Rules = Dict[str, str]
+
+
+def fail(iotype: str, sector: Optional[int] = None, errno: int = 5) -> Rules:
+    """Fail the first request of this type, at this sector of the file"""
+    rules = {
+        'inject-error.0.event': 'none',
+        'inject-error.0.iotype': iotype,
+        'inject-error.0.errno': str(errno),
+        'inject-error.0.once': 'on',
+    }
+    if sector is not None:
+        rules['inject-error.0.sector'] = str(sector)
+    return rules
+
+
+def fail_late(iotype: str, nr_writes: int) -> Rules:
+    """
+    Fail the first request of this type from the moment on in which the file
+    gets its write number @nr_writes; the first one is 1.
+    """
+    rules = fail(iotype)
+    rules['inject-error.0.event'] = 'pwritev'
+    rules['inject-error.0.state'] = str(nr_writes)
+    for i in range(nr_writes - 1):
+        rules[f'set-state.{i}.event'] = 'pwritev'
+        rules[f'set-state.{i}.state'] = str(i + 1)
+        rules[f'set-state.{i}.new_state'] = str(i + 2)
+    return rules
+
+
+def blkdebug(img: str, rules: Optional[Rules] = None) -> List[str]:
     """
     Arguments that put blkdebug below the zoned image @img, to be passed as
-    image= above.  Names of options have '__' for a dot and '_' for a hyphen.
+    image= above
     """
     text = f'driver=zoned,file.driver=blkdebug,file.image.filename={img}'
-    for name, value in rules.items():
-        name = name.replace('__', '.').replace('_', '-')
+    for name, value in (rules or {}).items():
         text += f',file.{name}={value}'
     return ['--image-opts', text]
 
