@@ -157,6 +157,7 @@ static void check_load(ZonedCheck *c)
     };
     Error *err = NULL;
 
+    zoned_meta_init(&m);
     if (zoned_meta_load(&m, &err) < 0) {
         found(&c->lost, "%s", error_get_pretty(err));
         error_free(err);

@@ -215,17 +215,21 @@ static int load_zones(ZonedMeta *m, Error **errp)
     return 0;
 }
 
-int zoned_meta_load(ZonedMeta *m, Error **errp)
+void zoned_meta_init(ZonedMeta *m)
 {
     uint32_t nr_zones = zone_geometry_nr_zones(&m->header.geometry);
     uint32_t nr_blocks = zoned_table_blocks(&m->header);
-    int ret;
 
     m->zones = zone_set_new(&m->header.geometry);
     m->entries = g_new0(uint64_t, nr_zones);
     m->sums = g_new0(uint32_t, nr_blocks);
     m->dirty = bitmap_new(nr_blocks);
     qemu_co_mutex_init(&m->lock);
+}
+
+int zoned_meta_load(ZonedMeta *m, Error **errp)
+{
+    int ret;
 
     ret = load_root(m, errp);
     if (ret < 0) {

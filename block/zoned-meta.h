@@ -80,14 +80,20 @@ int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
                            Error **errp);
 
 /**
- * zoned_meta_load: read the zone table.  @m->file and @m->header are set.
+ * zoned_meta_init: have memory for the zone table, all zones being empty.
+ * @m->file and @m->header are set.
+ */
+void zoned_meta_init(ZonedMeta *m);
+
+/**
+ * zoned_meta_load: read the zone table, after zoned_meta_init().
  *
  * Returns 0; -EINVAL where the image is damaged or contradicts itself; or
  * the error of a read.
  */
 int zoned_meta_load(ZonedMeta *m, Error **errp);
 
-/** zoned_meta_unload: free what zoned_meta_load() has made */
+/** zoned_meta_unload: free what zoned_meta_init() has made */
 void zoned_meta_unload(ZonedMeta *m);
 
 /** zoned_meta_changed: zone @i differs from what the medium says of it */

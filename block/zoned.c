@@ -209,6 +209,9 @@ static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
     uint32_t first = zone_geometry_index(g, offset);
     uint32_t i;
 
+    if (s->damaged) {
+        return -EIO;
+    }
     *nr_zones = MIN(*nr_zones, zone_geometry_nr_zones(g) - first);
     for (i = 0; i < *nr_zones; i++) {
         zone_set_get(s->meta.zones, first + i, &zones[i]);
@@ -267,6 +270,9 @@ static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
     uint32_t i;
     int ret;
 
+    if (s->damaged) {
+        return -EIO;
+    }
     for (i = first; i <= last; i++) {
         if (op == BLK_ZO_RESET_ALL) {
             if (!is_reset_by_all(zone_set_state(s->meta.zones, i))) {
@@ -292,6 +298,9 @@ static int coroutine_fn zoned_co_zone_append(BlockDriverState *bs,
     uint64_t where;
     int ret;
 
+    if (s->damaged) {
+        return -EIO;
+    }
     zoned_writes_wait_failed(&s->writes, zone_geometry_index(
                              &s->meta.header.geometry, *offset));
     ret = zone_set_append_begin(s->meta.zones, *offset, qiov->size, &where);
@@ -419,14 +428,18 @@ static int check_file(BlockDriverState *bs, Error **errp)
 }
 
 /*
- * Read all metadata.  What it leaves behind is freed by zoned_unload().  A
+ * Read the metadata.  What it leaves behind is freed by zoned_unload().  A
  * check, and nothing else, makes do with the second header and with a file
  * that is too short.
+ *
+ * While another QEMU still writes to the image, before this one takes over
+ * from it, the zone table cannot be read: it changes meanwhile.
  */
-static int zoned_load(BlockDriverState *bs, bool check, Error **errp)
+static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
 {
     BDRVZonedState *s = bs->opaque;
     ZonedMeta *m = &s->meta;
+    bool check = flags & BDRV_O_CHECK;
     int ret;
 
     m->file = bs->file;
@@ -447,7 +460,8 @@ static int zoned_load(BlockDriverState *bs, bool check, Error **errp)
             return ret;
         }
     }
-    return zoned_meta_load(m, errp);
+    zoned_meta_init(m);
+    return flags & BDRV_O_INACTIVE ? 0 : zoned_meta_load(m, errp);
 }
 
 static void zoned_unload(BlockDriverState *bs)
@@ -477,7 +491,7 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
         return -ENOTSUP;
     }
 
-    ret = zoned_load(bs, check, check ? NULL : errp);
+    ret = zoned_load(bs, flags, check ? NULL : errp);
     if (ret < 0 && !check) {
         zoned_unload(bs);
         return ret;
@@ -523,9 +537,9 @@ static void coroutine_fn zoned_co_invalidate_cache(BlockDriverState *bs,
     BDRVZonedState *s = bs->opaque;
 
     zoned_unload(bs);
-    if (zoned_load(bs, false, errp) < 0) {
+    s->damaged = zoned_load(bs, 0, errp) < 0;
+    if (s->damaged) {
         error_prepend(errp, "Could not reload the zoned image: ");
-        s->damaged = true;
     }
 }
 
