@@ -19,7 +19,8 @@ except FileNotFoundError:
 passed = sum(test['result'] == 'OK' for test in tests)
 failed = len(tests) - passed
 
-ran = {suite.split(':')[-1] for test in tests for suite in test['suite']}
+# A test is named "PROJECT:SUITE / TEST"
+ran = {test['name'].split(' / ')[0].split(':')[-1] for test in tests}
 for suite in suites:
     if suite not in ran:
         print(f'No test of the suite {suite} ran')
