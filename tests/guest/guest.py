@@ -214,9 +214,10 @@ class Guest:
         details = ''
         for title, path in [('QEMU says', self.stderr),
                             ('The guest\'s console', self.console)]:
-            with open(path, encoding='utf-8', errors='replace') as log:
-                tail = log.readlines()[-40:]
-            details += '--- %s:\n%s' % (title, ''.join(tail))
+            if os.path.exists(path):
+                with open(path, encoding='utf-8', errors='replace') as log:
+                    tail = log.readlines()[-40:]
+                details += '--- %s:\n%s' % (title, ''.join(tail))
         return GuestError('the guest %s\n%s' % (text, details))
 
 
