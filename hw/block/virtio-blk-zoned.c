@@ -75,17 +75,25 @@ static uint64_t disk_sectors(VirtIOBlock *s)
 
 /* Realize and configuration */
 
+/* Guests with pages of 4 KiB take no longer logical blocks */
+#define MAX_DEFAULT_BLOCK_SIZE 4096U
+
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf)
 {
+    BlockZoneModel model = blk_get_zoned(conf->blk);
+    uint32_t granularity = blk_get_write_granularity(conf->blk);
     BlockSizes host;
 
-    if (blk_get_zoned(conf->blk) == BLK_Z_NONE || conf->physical_block_size ||
-        conf->backend_defaults == ON_OFF_AUTO_OFF ||
+    if (model == BLK_Z_NONE || conf->backend_defaults == ON_OFF_AUTO_OFF ||
         !blk_probe_blocksizes(conf->blk, &host)) {
         return;
     }
-    conf->physical_block_size = MAX(blk_get_write_granularity(conf->blk),
-                                    conf->logical_block_size);
+    if (model == BLK_Z_HM && !conf->logical_block_size) {
+        conf->logical_block_size = MIN(granularity, MAX_DEFAULT_BLOCK_SIZE);
+    }
+    if (!conf->physical_block_size) {
+        conf->physical_block_size = MAX(granularity, conf->logical_block_size);
+    }
 }
 
 static bool check_multiple(const char *what, uint64_t value,

@@ -169,7 +169,8 @@ static Disk *disk_probe(char *image, const char *nodes,
     d->image = image;
     d->qts = qtest_initf("-machine pc -object iothread,id=io0 "
                          "-blockdev driver=file,node-name=file,filename=%s %s "
-                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d%s",
+                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d,"
+                         "logical_block_size=512%s",
                          image, nodes, PCI_SLOT, device_options);
     disk_find(d);
     return d;
@@ -1425,8 +1426,14 @@ static void test_realize_block_sizes(void)
                    "logical_block_size 8192|write granularity 4096");
     assert_refused(qts, "virtio-blk-pci", ", 'physical_block_size': 2097152",
                    "physical_block_size 2097152|zone size 1048576");
-    /* blk_size and physical_block_exp: 512e */
+    /* blk_size and physical_block_exp */
     d = realize_add(qts, image);
+    g_assert_cmpint(config_l(d, 20), ==, 4096);
+    g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 0);
+    disk_free(d);
+
+    /* 512e */
+    d = disk_new();
     g_assert_cmpint(config_l(d, 20), ==, 512);
     g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 3);
     disk_free(d);

@@ -95,9 +95,11 @@ struct VirtIOBlockReq;
 
 /**
  * virtio_blk_zoned_default_blocksizes: on a zoned disk of which the host does
- * not say otherwise, a physical block is as long as the write granularity,
- * like on 512e drives.  Called before blkconf_blocksizes(); what the user has
- * set stays.
+ * not say otherwise, a physical block is as long as the write granularity.  So
+ * is a logical block of a host-managed disk, up to 4096 bytes: Linux takes
+ * that, and not the granularity, for the shortest write to a zone, and a
+ * shorter one would fail.  Called before blkconf_blocksizes(); what the user
+ * has set stays.
  */
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf);
 
