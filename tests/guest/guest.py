@@ -77,9 +77,6 @@ class Disk:
     def qemu_args(self, index):
         node = 'disk%d' % index
         device = 'virtio-blk-pci,drive=%s,id=vd%d' % (node, index)
-        block = self.options.get('write_granularity', '4096')
-        device += ',logical_block_size=%s,physical_block_size=%s' % (
-            block, block)
         if self.device:
             device += ',' + self.device
         return ['-drive', 'if=none,id=%s,file=%s,format=zoned' % (
