@@ -88,8 +88,8 @@ static void check_length(ZonedCheck *c)
                 strerror(-length));
         c->result->check_errors++;
     } else if (length < expected) {
-        found(&c->lost, "image is truncated: it has %" PRId64 " bytes, but needs "
-              "%" PRId64, length, expected);
+        found(&c->lost, "image is truncated: it has %" PRId64 " bytes, but "
+              "needs %" PRId64, length, expected);
     }
     c->result->image_end_offset = expected;
 }
@@ -123,26 +123,33 @@ static void check_roots(ZonedCheck *c)
     }
 }
 
-static void check_table(ZonedCheck *c)
+static void check_block(ZonedCheck *c, uint32_t block, int copy)
 {
     ZonedMeta *m = c->meta;
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t last = first + zoned_block_nr_zones(&m->header, block) - 1;
     uint64_t entries[ZONED_ZONES_PER_BLOCK];
-    uint32_t b, sum;
+    uint32_t sum;
+
+    if (read_block(c, zoned_table_offset(&m->header, copy, block)) &&
+        (!zoned_table_decode(&m->header, block, entries, c->buf, &sum) ||
+         sum != m->sums[block])) {
+        found(&c->repairable, "copy %d of block %" PRIu32 " of the zone table "
+              "is damaged; it describes zones %" PRIu32 " to %" PRIu32,
+              copy, block, first, last);
+    }
+}
+
+static void check_table(ZonedCheck *c)
+{
+    const ZonedRoot *root = &c->meta->root;
+    uint32_t b;
     int copy;
 
-    for (b = 0; b < zoned_table_blocks(&m->header); b++) {
+    for (b = 0; b < zoned_table_blocks(&c->meta->header); b++) {
         for (copy = 0; copy < ZONED_COPIES; copy++) {
-            if (!m->root.clean && copy != zoned_root_copy(&m->root, b)) {
-                continue;
-            }
-            if (read_block(c, zoned_table_offset(&m->header, copy, b)) &&
-                (!zoned_table_decode(&m->header, b, entries, c->buf, &sum) ||
-                 sum != m->sums[b])) {
-                found(&c->repairable, "copy %d of block %" PRIu32 " of the zone table is "
-                      "damaged; it describes zones %" PRIu32 " to %" PRIu32,
-                      copy, b, zoned_block_first_zone(b),
-                      zoned_block_first_zone(b) +
-                      zoned_block_nr_zones(&m->header, b) - 1);
+            if (root->clean || copy == zoned_root_copy(root, b)) {
+                check_block(c, b, copy);
             }
         }
     }

@@ -113,14 +113,29 @@ typedef struct BlockZoneDescriptor {
  * The numbers of the two resource errors are those that Linux returns for a
  * zoned block device.
  */
-#define BLK_ZERR_NOT_AT_WP  ESPIPE        /* start or end is off the write
-                                             pointer or the granularity */
-#define BLK_ZERR_INVALID    EDOM          /* the zone's type, state, bounds or
-                                             free capacity forbid it */
-#define BLK_ZERR_OPEN       ETOOMANYREFS  /* max_open_zones would be passed */
-#define BLK_ZERR_ACTIVE     EOVERFLOW     /* max_active_zones would be passed */
-#define BLK_ZERR_RDONLY     EROFS         /* the zone is read-only */
-#define BLK_ZERR_OFFLINE    ENODEV        /* the zone is offline */
+
+/* Not every host has it; like the substitutes in osdep.h */
+#ifndef ETOOMANYREFS
+#define ETOOMANYREFS        4100
+#endif
+
+/* the start or the end is off the write pointer or the granularity */
+#define BLK_ZERR_NOT_AT_WP  ESPIPE
+
+/* the zone's type, state, bounds or free capacity forbid it */
+#define BLK_ZERR_INVALID    EDOM
+
+/* max_open_zones would be passed */
+#define BLK_ZERR_OPEN       ETOOMANYREFS
+
+/* max_active_zones would be passed */
+#define BLK_ZERR_ACTIVE     EOVERFLOW
+
+/* the zone is read-only */
+#define BLK_ZERR_RDONLY     EROFS
+
+/* the zone is offline */
+#define BLK_ZERR_OFFLINE    ENODEV
 
 /**
  * blk_zone_error_is: whether @ret (a negative errno) is one of the zone
