@@ -12,7 +12,9 @@
  *   copy of each block, and flushes again.  Either the old root counts or the
  *   new one, for all zones at once.
  * - A root whose write failed may be on the medium or not.  It is written
- *   again, unchanged, before any other metadata.
+ *   again, unchanged, before any other metadata.  So is, to its own place, a
+ *   root that was found by an open: who wrote it may have been killed before
+ *   the flush.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -53,7 +55,10 @@ int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
     return ret;
 }
 
-/* The newest root that is intact is the one that counts */
+/*
+ * The newest root that is intact is the one that counts.  Where the other one
+ * is the same, it was written after a flush of the first.
+ */
 static int load_root(ZonedMeta *m, Error **errp)
 {
     uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
@@ -61,6 +66,7 @@ static int load_root(ZonedMeta *m, Error **errp)
     ZonedRoot root;
     int copy, ret = 0;
 
+    m->root_is_durable = false;
     for (copy = 0; copy < ZONED_COPIES; copy++) {
         ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
                          ZONED_BLOCK_SIZE, buf, 0);
@@ -69,8 +75,11 @@ static int load_root(ZonedMeta *m, Error **errp)
                              "Could not read the zone table's root");
             goto out;
         }
-        if (zoned_root_decode(&m->header, &root, buf) &&
-            (!found || root.generation > m->root.generation)) {
+        if (!zoned_root_decode(&m->header, &root, buf)) {
+            continue;
+        }
+        m->root_is_durable = found && root.generation == m->root.generation;
+        if (!found || root.generation > m->root.generation) {
             found = true;
             m->root = root;
             m->root_copy = copy;
@@ -273,9 +282,15 @@ void zoned_meta_changed(ZonedMeta *m, uint32_t i)
     set_bit(i / ZONED_ZONES_PER_BLOCK, m->dirty);
 }
 
+bool zoned_meta_must_commit(ZonedMeta *m, uint32_t i)
+{
+    return !m->root_is_durable ||
+           zoned_entry_wp(m->entries[i]) > m->done_wp(m->opaque, i);
+}
+
 bool zoned_meta_emptied(ZonedMeta *m, uint32_t i, uint64_t wp)
 {
-    if (m->committing || m->pending) {
+    if (m->committing || m->pending || !m->root_is_durable) {
         /* What is on its way may tell of the data, and be there at once */
         wp = MAX(wp, zoned_entry_wp(m->entries[i]));
         m->entries[i] = zoned_entry(BLK_ZS_CLOSED, wp);
@@ -301,6 +316,22 @@ static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
                       ZONED_BLOCK_SIZE, buf, 0);
     qemu_vfree(buf);
     return ret < 0 ? ret : bdrv_flush(m->file->bs);
+}
+
+/*
+ * Make the root that was loaded durable.  Written to its own place it cannot
+ * be torn, as nothing changes; and it makes the flush one that does something.
+ */
+static int confirm_root(ZonedMeta *m)
+{
+    int ret;
+
+    if (m->root_is_durable) {
+        return 0;
+    }
+    ret = write_root(m, &m->root, m->root_copy);
+    m->root_is_durable = ret >= 0;
+    return ret;
 }
 
 static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
@@ -488,6 +519,10 @@ static int do_commit(ZonedMeta *m)
     ZonedCommit *c;
     int ret;
 
+    ret = confirm_root(m);
+    if (ret < 0) {
+        return ret;
+    }
     if (m->pending) {
         ret = commit_finish(m);
         if (ret < 0) {
@@ -550,24 +585,25 @@ static int settle_table(ZonedMeta *m)
 
 int zoned_meta_settle(ZonedMeta *m)
 {
-    ZonedRoot root = m->root;
     int ret;
 
     assert(!zoned_meta_is_dirty(m));
-    if (root.clean) {
+    if (m->root.clean) {
         return 0;
+    }
+    ret = confirm_root(m);
+    if (ret < 0) {
+        return ret;
     }
     ret = settle_table(m);
     if (ret < 0) {
         return ret;
     }
-    root.generation++;
-    root.clean = true;
-    ret = write_root(m, &root, !m->root_copy);
+    m->pending = commit_new(m, 0);
+    m->pending->root.clean = true;
+    ret = commit_finish(m);
     if (ret < 0) {
         return ret;
     }
-    m->root = root;
-    m->root_copy = !m->root_copy;
-    return write_root(m, &root, !m->root_copy);
+    return write_root(m, &m->root, !m->root_copy);
 }

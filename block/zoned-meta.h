@@ -44,6 +44,7 @@ typedef struct ZonedCommit {
  * @root: as it is on the medium
  * @root_copy: where the medium has @root, 0 or 1
  * @lock: held while the medium is brought up to date
+ * @root_is_durable: @root would be there after a crash of the host, too
  * @committing: a commit may be on its way to the medium
  * @dirty: blocks of the table in which a zone has changed since they were
  *         last encoded for a commit
@@ -61,6 +62,7 @@ typedef struct ZonedMeta {
     uint32_t *sums;
     ZonedRoot root;
     int root_copy;
+    bool root_is_durable;
     CoMutex lock;
     bool committing;
     unsigned long *dirty;
@@ -98,6 +100,14 @@ void zoned_meta_unload(ZonedMeta *m);
 
 /** zoned_meta_changed: zone @i differs from what the medium says of it */
 void zoned_meta_changed(ZonedMeta *m, uint32_t i);
+
+/**
+ * zoned_meta_must_commit: whether the medium may say, after a crash, that
+ * zone @i has more data than it has, or hold an older state of all zones than
+ * the one that was loaded.  If so, zone @i must not be written before a
+ * commit.
+ */
+bool zoned_meta_must_commit(ZonedMeta *m, uint32_t i);
 
 /**
  * zoned_meta_emptied: zone @i was reset; @wp bytes of it held data before.

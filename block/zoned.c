@@ -103,11 +103,11 @@ static int coroutine_fn wait_until_reset(BDRVZonedState *s, uint32_t i)
     ZonedMeta *m = &s->meta;
     int ret = 0;
 
-    if (zoned_entry_wp(m->entries[i]) <= zoned_writes_done_wp(&s->writes, i)) {
+    if (!zoned_meta_must_commit(m, i)) {
         return 0;
     }
     qemu_co_mutex_lock(&m->lock);
-    if (zoned_entry_wp(m->entries[i]) > zoned_writes_done_wp(&s->writes, i)) {
+    if (zoned_meta_must_commit(m, i)) {
         ret = zoned_meta_commit(m);
     }
     qemu_co_mutex_unlock(&m->lock);
