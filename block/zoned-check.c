@@ -180,7 +180,12 @@ static int repair(ZonedCheck *c, int good_header)
 {
     int ret;
 
-    zoned_header_encode(&c->meta->header, c->buf);
+    /* Word for word, as there may be fields in it that are not known here */
+    ret = bdrv_pread(c->bs->file, good_header * ZONED_BLOCK_SIZE,
+                     ZONED_BLOCK_SIZE, c->buf, 0);
+    if (ret < 0) {
+        return ret;
+    }
     ret = bdrv_pwrite(c->bs->file, !good_header * ZONED_BLOCK_SIZE,
                       ZONED_BLOCK_SIZE, c->buf, 0);
     if (ret < 0) {
@@ -213,7 +218,7 @@ int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
         }
     }
 
-    if (c.repairable && !c.lost && (fix & BDRV_FIX_ERRORS)) {
+    if (c.repairable && !c.lost && !s->damaged && (fix & BDRV_FIX_ERRORS)) {
         ret = repair(&c, good_header);
         if (ret >= 0) {
             result->corruptions_fixed += c.repairable;

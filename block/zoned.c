@@ -197,7 +197,7 @@ static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
     qemu_co_mutex_lock(&s->meta.lock);
     ret = zoned_meta_commit(&s->meta);
     qemu_co_mutex_unlock(&s->meta.lock);
-    return ret;
+    return blk_zone_medium_error(ret);
 }
 
 static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
