@@ -61,6 +61,21 @@ void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i)
     }
 }
 
+int coroutine_fn zoned_write_after_failed(ZonedWrites *ws, uint32_t i,
+                                          uint64_t start)
+{
+    ZonedActivity *a = find_activity(ws, i);
+    ZonedWrite w = { .activity = a };
+
+    if (!a || !a->error || start <= a->done_wp) {
+        zoned_writes_wait_failed(ws, i);
+        return 0;
+    }
+    a->running++;
+    QTAILQ_INSERT_TAIL(&a->writes, &w, next);
+    return zoned_write_finish(ws, &w, a->error);
+}
+
 void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
                        uint64_t start, uint64_t end)
 {
@@ -140,9 +155,13 @@ int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret)
     w->ret = ret;
     w->finished = true;
     w->activity->running--;
+    if (ret < 0 || w->activity->error) {
+        /* Even the last to end is reported after those before it */
+        w->co = qemu_coroutine_self();
+    }
     advance(ws, w->activity);
 
-    if (!w->settled) {
+    if (!w->settled || w->co) {
         w->co = qemu_coroutine_self();
         qemu_coroutine_yield();
         assert(w->settled);

@@ -5,7 +5,9 @@
  * a write is done once all data before it in the zone is written.  What the
  * guest was told is so always one piece from the zone's start, up to a place
  * that the zone table can name.  When a write fails, those after it in the
- * zone fail with it, and the write pointer goes back to where it began.
+ * zone fail with it, and the write pointer goes back to where it began.  They
+ * are reported in order, too, so that whoever tries them again can do that in
+ * the order in which they failed.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -27,7 +29,7 @@ typedef struct ZonedActivity ZonedActivity;
  * @ret: what became of its data
  * @finished: its own I/O has ended
  * @settled: it has left the queue, and @ret is what to report
- * @co: waits for the writes before it
+ * @co: waits for its turn
  */
 typedef struct ZonedWrite {
     ZonedActivity *activity;
@@ -63,9 +65,19 @@ uint64_t zoned_writes_done_wp(const ZonedWrites *ws, uint32_t i);
 /**
  * zoned_writes_wait_failed: if a write to zone @i failed, wait until those
  * after it have ended and the write pointer is back.  To be called before
- * zone_set_write_begin().
+ * zone_set_append_begin().
  */
 void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i);
+
+/**
+ * zoned_write_after_failed: the same before zone_set_write_begin().  A write
+ * at @start (relative to the zone's start) that was meant to follow those
+ * that fail now fails with them, in its turn: it is not at the wrong place.
+ *
+ * Returns its error, or 0 if it can go on.
+ */
+int coroutine_fn zoned_write_after_failed(ZonedWrites *ws, uint32_t i,
+                                          uint64_t start);
 
 /**
  * zoned_write_start: a write to zone @i was admitted and is about to be

@@ -141,6 +141,7 @@ static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
                                               BdrvRequestFlags flags)
 {
     BDRVZonedState *s = bs->opaque;
+    const ZoneGeometry *g = &s->meta.header.geometry;
     bool sequential = is_sequential(s, offset);
     int ret;
 
@@ -148,8 +149,13 @@ static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
         return -EIO;
     }
     if (sequential) {
-        zoned_writes_wait_failed(&s->writes, zone_geometry_index(
-                                 &s->meta.header.geometry, offset));
+        uint32_t i = zone_geometry_index(g, offset);
+
+        ret = zoned_write_after_failed(&s->writes, i,
+                                       offset - zone_geometry_start(g, i));
+        if (ret < 0) {
+            return ret;
+        }
     }
     ret = zone_set_write_begin(s->meta.zones, offset, bytes);
     if (ret < 0) {
