@@ -351,6 +351,13 @@ static void zoned_refresh_limits(BlockDriverState *bs, Error **errp)
     BDRVZonedState *s = bs->opaque;
     const ZoneGeometry *g = &s->meta.header.geometry;
 
+    /*
+     * What the file takes at once is the file's affair.  Were a write split
+     * here, and its second half failed, then the first would have moved the
+     * write pointer, so that the write could not be tried again.
+     */
+    bs->bl.max_transfer = 0;
+
     /* Without sequential zones it is an ordinary disk */
     if (s->damaged || g->conventional_zones == zone_geometry_nr_zones(g)) {
         return;
