@@ -552,6 +552,19 @@ static bool refuse_plain_request(VirtIOBlock *s, uint32_t type, uint8_t *status)
     return !zones_negotiated(s);
 }
 
+/*
+ * Whether a request must not overtake those that failed and wait for the
+ * machine to go on.  It follows them in its zone, perhaps, and the driver does
+ * not know that they have failed.
+ */
+static bool must_wait_for_restart(VirtIOBlock *s, uint32_t type)
+{
+    return s->rq && is_host_managed(s) && zones_negotiated(s) &&
+           (type == VIRTIO_BLK_T_OUT ||
+            (virtio_blk_zoned_is_request(type) &&
+             type != VIRTIO_BLK_T_ZONE_REPORT));
+}
+
 bool virtio_blk_zoned_handle_request(VirtIOBlockReq *req, uint32_t type,
                                      struct iovec *in_iov, unsigned in_num,
                                      struct iovec *out_iov, unsigned out_num)
@@ -559,6 +572,10 @@ bool virtio_blk_zoned_handle_request(VirtIOBlockReq *req, uint32_t type,
     VirtIOBlock *s = req->dev;
     uint8_t status;
 
+    if (must_wait_for_restart(s, type)) {
+        virtio_blk_restart_later(req);
+        return true;
+    }
     if (!virtio_blk_zoned_is_request(type)) {
         if (!refuse_plain_request(s, type, &status)) {
             return false;

@@ -1260,6 +1260,47 @@ static void test_medium_error_stop(void)
     }
 }
 
+static void submit_write(Disk *d, Request *r, uint64_t sector)
+{
+    *r = (Request) { .type = T_OUT, .sector = sector,
+                     .out_len = GRANULE * SECTOR };
+    submit(d, r);
+}
+
+/*
+ * Of many writes to a zone the first fails, and the others with it.  They are
+ * done when the machine goes on, in the order in which they were submitted,
+ * and what comes meanwhile does not overtake them.
+ */
+static void test_medium_error_stop_queue(void)
+{
+    enum { N = 70, LATE = 4 };
+    /* Without ioeventfd the device hears a driver even while it is stopped */
+    Disk *d = disk_new_failing(",werror=stop,ioeventfd=off");
+    Request r[N + LATE];
+    int i;
+
+    for (i = 0; i < N; i++) {
+        submit_write(d, &r[i], 2 * ZONE + i * GRANULE);
+    }
+    kick(d);
+    qtest_qmp_eventwait(d->qts, "STOP");
+    for (; i < N + LATE; i++) {
+        submit_write(d, &r[i], 2 * ZONE + i * GRANULE);
+    }
+    kick(d);
+    g_assert_false(qvirtqueue_get_buf(d->qts, d->vq, NULL, NULL));
+
+    qobject_unref(qtest_qmp(d->qts, "{ 'execute': 'cont' }"));
+    complete(d, r, N + LATE);
+    for (i = 0; i < N + LATE; i++) {
+        g_assert_cmpint(r[i].status, ==, S_OK);
+        request_done(d, &r[i]);
+    }
+    assert_zone(d, 2 * ZONE, ZS_IOPEN, 2 * ZONE + (N + LATE) * GRANULE);
+    disk_free(d);
+}
+
 /* A request that waits for the machine to go on is dropped by a reset */
 static void test_reset_stopped(void)
 {
@@ -1482,6 +1523,8 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/medium-error", test_medium_error);
     qtest_add_func("/virtio-blk-zoned/medium-error-stop",
                    test_medium_error_stop);
+    qtest_add_func("/virtio-blk-zoned/medium-error-stop-queue",
+                   test_medium_error_stop_queue);
     qtest_add_func("/virtio-blk-zoned/reset-stopped", test_reset_stopped);
     qtest_add_func("/virtio-blk-zoned/read-only", test_read_only);
     qtest_add_func("/virtio-blk-zoned/iothread", test_iothread);

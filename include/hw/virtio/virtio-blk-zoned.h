@@ -143,7 +143,7 @@ bool virtio_blk_zoned_is_request(uint32_t type);
 
 /**
  * virtio_blk_zoned_handle_request: deal with zone requests, and with those
- * that must not reach a host-managed disk.
+ * that must not reach a host-managed disk, or not yet.
  *
  * @type: without VIRTIO_BLK_T_BARRIER
  * @in_iov, @in_num: what the guest can read, without the status byte
