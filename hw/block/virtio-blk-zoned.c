@@ -159,6 +159,8 @@ bool virtio_blk_zoned_realize(VirtIOBlock *s, Error **errp)
 
     *z = (VirtIOBlkZoned) { .model = blk_get_zoned(blk) };
     virtio_clear_feature(&s->host_features, VIRTIO_BLK_F_ZONED);
+    /* A driver that was not told of zones must not get any later */
+    blk_set_zones_accepted(blk, is_host_managed(s));
     if (z->model == BLK_Z_NONE) {
         return true;
     }
