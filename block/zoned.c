@@ -16,6 +16,12 @@
 #include "trace.h"
 #include "zoned-format.h"
 
+/* Whether the image belongs to another QEMU, before or after a migration */
+static bool is_inactive(BlockDriverState *bs)
+{
+    return bs->open_flags & BDRV_O_INACTIVE;
+}
+
 static bool is_sequential(BDRVZonedState *s, uint64_t offset)
 {
     const ZoneGeometry *g = &s->meta.header.geometry;
@@ -199,6 +205,9 @@ static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
 
     if (s->damaged) {
         return -EIO;
+    }
+    if (is_inactive(bs)) {
+        return 0;
     }
     qemu_co_mutex_lock(&s->meta.lock);
     ret = zoned_meta_commit(&s->meta);
@@ -406,7 +415,8 @@ static ImageInfoSpecific *zoned_get_specific_info(BlockDriverState *bs,
 {
     BDRVZonedState *s = bs->opaque;
 
-    return s->damaged ? NULL : zoned_specific_info(&s->meta);
+    /* While another QEMU writes to it, only that one knows the zones */
+    return s->damaged || is_inactive(bs) ? NULL : zoned_specific_info(&s->meta);
 }
 
 static int zoned_probe(const uint8_t *buf, int buf_size, const char *filename)
@@ -524,7 +534,7 @@ static int zoned_inactivate(BlockDriverState *bs)
     BDRVZonedState *s = bs->opaque;
     int ret;
 
-    if (s->damaged || bdrv_is_read_only(bs)) {
+    if (s->damaged || bdrv_is_read_only(bs) || is_inactive(bs)) {
         return 0;
     }
     if (zoned_meta_is_dirty(&s->meta)) {
@@ -538,9 +548,7 @@ static int zoned_inactivate(BlockDriverState *bs)
 
 static void zoned_close(BlockDriverState *bs)
 {
-    if (!(bs->open_flags & BDRV_O_INACTIVE)) {
-        zoned_inactivate(bs);
-    }
+    zoned_inactivate(bs);
     zoned_unload(bs);
 }
 
