@@ -364,7 +364,7 @@ static void test_probe(void)
 static void test_root_round_trip(void)
 {
     ZonedHeader h = new_header();
-    ZonedRoot r = new_root(UINT64_MAX), got;
+    ZonedRoot r = new_root(UINT64_MAX - 1), got;
     uint8_t buf[ZONED_BLOCK_SIZE];
     int clean;
 
@@ -372,11 +372,23 @@ static void test_root_round_trip(void)
         r.clean = clean;
         zoned_root_encode(&h, &r, buf);
         g_assert(zoned_root_decode(&h, &got, buf));
-        g_assert_cmpuint(got.generation, ==, UINT64_MAX);
+        g_assert_cmpuint(got.generation, ==, UINT64_MAX - 1);
         g_assert_cmpuint(got.table_sum, ==, r.table_sum);
         g_assert(got.clean == clean);
         g_assert(!memcmp(got.second, r.second, sizeof(r.second)));
     }
+}
+
+/* There has to be a generation after each, or the next commit would be lost */
+static void test_root_last_generation(void)
+{
+    ZonedHeader h = new_header();
+    uint8_t buf[ZONED_BLOCK_SIZE];
+
+    root_encode(&h, -2, buf);
+    g_assert(root_decode(&h, buf));
+    root_encode(&h, -1, buf);
+    g_assert(!root_decode(&h, buf));
 }
 
 static void test_root_copies(void)
@@ -672,6 +684,8 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-codec/header/layout", test_header_layout);
     g_test_add_func("/zone-codec/header/forged", test_header_forged);
     g_test_add_func("/zone-codec/root/round-trip", test_root_round_trip);
+    g_test_add_func("/zone-codec/root/last-generation",
+                    test_root_last_generation);
     g_test_add_func("/zone-codec/root/copies", test_root_copies);
     g_test_add_func("/zone-codec/root/other-length", test_root_other_length);
     g_test_add_func("/zone-codec/table/round-trip", test_table_round_trip);
