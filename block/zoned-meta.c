@@ -57,7 +57,8 @@ int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
 
 /*
  * The newest root that is intact is the one that counts.  Where the other one
- * is the same, it was written after a flush of the first.
+ * is the same, it was written after a flush of the first.  What was written to
+ * conventional zones may be volatile even then.
  */
 static int load_root(ZonedMeta *m, Error **errp)
 {
@@ -84,6 +85,9 @@ static int load_root(ZonedMeta *m, Error **errp)
             m->root = root;
             m->root_copy = copy;
         }
+    }
+    if (m->header.geometry.conventional_zones) {
+        m->root_is_durable = false;
     }
     if (!found) {
         error_setg(errp, "Both copies of the zone table's root are damaged");
