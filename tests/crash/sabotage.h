@@ -1,0 +1,30 @@
+/*
+ * Crash laboratory: break the image format on purpose, to see whether the
+ * laboratory finds it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_CRASH_SABOTAGE_H
+#define TESTS_CRASH_SABOTAGE_H
+
+#include "block/zoned-meta.h"
+
+/*
+ * From now on the format is broken in the way of this name.  Returns false if
+ * there is none.
+ */
+bool sabotage_begin(const char *name);
+
+/*
+ * What the linker makes of three functions: __wrap_... is called in their
+ * place, and __real_... is the function.
+ */
+int __real_bdrv_flush(BlockDriverState *bs);
+int __wrap_bdrv_flush(BlockDriverState *bs);
+int __real_zoned_meta_commit(ZonedMeta *m);
+int __wrap_zoned_meta_commit(ZonedMeta *m);
+uint32_t __real_crc32c(uint32_t crc, const uint8_t *data, unsigned int length);
+uint32_t __wrap_crc32c(uint32_t crc, const uint8_t *data, unsigned int length);
+
+#endif /* TESTS_CRASH_SABOTAGE_H */
