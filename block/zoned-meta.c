@@ -57,8 +57,7 @@ int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
 
 /*
  * The newest root that is intact is the one that counts.  Where the other one
- * is the same, it was written after a flush of the first.  What was written to
- * conventional zones may be volatile even then.
+ * is the same, it was written after a flush of the first.
  */
 static int load_root(ZonedMeta *m, Error **errp)
 {
@@ -68,6 +67,7 @@ static int load_root(ZonedMeta *m, Error **errp)
     int copy, ret = 0;
 
     m->root_is_durable = false;
+    m->first_flush = m->header.geometry.conventional_zones;
     for (copy = 0; copy < ZONED_COPIES; copy++) {
         ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
                          ZONED_BLOCK_SIZE, buf, 0);
@@ -85,9 +85,6 @@ static int load_root(ZonedMeta *m, Error **errp)
             m->root = root;
             m->root_copy = copy;
         }
-    }
-    if (m->header.geometry.conventional_zones) {
-        m->root_is_durable = false;
     }
     if (!found) {
         error_setg(errp, "Both copies of the zone table's root are damaged");
@@ -319,7 +316,13 @@ static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
     ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
                       ZONED_BLOCK_SIZE, buf, 0);
     qemu_vfree(buf);
-    return ret < 0 ? ret : bdrv_flush(m->file->bs);
+    if (ret >= 0) {
+        ret = bdrv_flush(m->file->bs);
+    }
+    if (ret >= 0) {
+        m->first_flush = false;
+    }
+    return ret;
 }
 
 /*
@@ -508,6 +511,17 @@ static int commit_finish(ZonedMeta *m)
 }
 
 /*
+ * There may be data in conventional zones, of this program or of one that was
+ * killed.  A flush that does nothing, since this program has written nothing,
+ * would not reach the latter.
+ */
+static int flush_data(ZonedMeta *m)
+{
+    return m->first_flush ? write_root(m, &m->root, m->root_copy)
+                          : bdrv_flush(m->file->bs);
+}
+
+/*
  * The first commit after the image was clean: from now on the two copies of a
  * block may differ.
  */
@@ -534,7 +548,7 @@ static int do_commit(ZonedMeta *m)
         }
     }
     if (!zoned_meta_is_dirty(m)) {
-        return bdrv_flush(m->file->bs);
+        return flush_data(m);
     }
     if (m->root.clean) {
         ret = mark_unclean(m);

@@ -45,6 +45,8 @@ typedef struct ZonedCommit {
  * @root_copy: where the medium has @root, 0 or 1
  * @lock: held while the medium is brought up to date
  * @root_is_durable: @root would be there after a crash of the host, too
+ * @first_flush: no flush has reached the medium since the image was opened,
+ *               and there are conventional zones
  * @committing: a commit may be on its way to the medium
  * @dirty: blocks of the table in which a zone has changed since they were
  *         last encoded for a commit
@@ -63,6 +65,7 @@ typedef struct ZonedMeta {
     ZonedRoot root;
     int root_copy;
     bool root_is_durable;
+    bool first_flush;
     CoMutex lock;
     bool committing;
     unsigned long *dirty;
