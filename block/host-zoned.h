@@ -1,0 +1,83 @@
+/*
+ * Zoned block devices of the host (Linux)
+ *
+ * What the block driver host_device needs to know and to do about zones; see
+ * zone-queue.h for its writes.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_HOST_ZONED_H
+#define BLOCK_HOST_ZONED_H
+
+#include "block/block_int-common.h"
+
+/**
+ * HostZoned: what the kernel says of a device
+ *
+ * @model: BLK_Z_NONE if the device has no zones; nothing else is valid then
+ * @zone_size: in bytes, a power of two
+ * @write_granularity: in bytes
+ * @max_append_bytes: 0 if the kernel names none
+ * @max_open_zones: 0: no limit
+ * @max_active_zones: 0: no limit
+ */
+typedef struct HostZoned {
+    BlockZoneModel model;
+    uint64_t zone_size;
+    uint32_t write_granularity;
+    uint64_t max_append_bytes;
+    uint32_t max_open_zones;
+    uint32_t max_active_zones;
+} HostZoned;
+
+/**
+ * host_zoned_probe: look whether @fd is a zoned block device, and what kind
+ * of.  No zone is read.
+ *
+ * @direct: whether @fd was opened for direct I/O
+ *
+ * Returns 0, or -ENOTSUP with an error set for a zoned device that cannot be
+ * used: without direct I/O, a partition, with zones of a length that is no
+ * power of two, or if this QEMU was built without the kernel's zone calls.
+ */
+int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp);
+
+/**
+ * host_zoned_limits: fill in what BlockLimits says about zones, for a device
+ * that has some.  @bl->max_hw_transfer is set already.
+ *
+ * @bytes: size of the device
+ */
+void host_zoned_limits(const HostZoned *hz, int64_t bytes, BlockLimits *bl);
+
+/**
+ * host_zoned_co_report: as BlockDriver.bdrv_co_zone_report, of @fd.
+ *
+ * Returns 0 or -errno of the kernel's report, which is no zone error.
+ */
+int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
+                                      int64_t offset, uint32_t *nr_zones,
+                                      BlockZoneDescriptor *zones);
+
+/**
+ * host_zoned_co_mgmt: as BlockDriver.bdrv_co_zone_mgmt, on @fd, by one call
+ * for the whole range.
+ *
+ * Returns 0, -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE; for the first zone of the range
+ * that is in the way of @op -BLK_ZERR_INVALID, -BLK_ZERR_RDONLY or
+ * -BLK_ZERR_OFFLINE; -ENOTSUP if the kernel does not know @op; or what else
+ * the device fails with.
+ */
+int coroutine_fn host_zoned_co_mgmt(BlockDriverState *bs, int fd,
+                                    BlockZoneOp op, int64_t offset,
+                                    int64_t bytes);
+
+/**
+ * host_zoned_error: the outcome of a read or write as the block layer names
+ * it: the kernel's errors for exhausted zone resources stay, all others must
+ * not read as zone errors.
+ */
+int host_zoned_error(int ret);
+
+#endif /* BLOCK_HOST_ZONED_H */
