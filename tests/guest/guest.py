@@ -27,13 +27,13 @@ class GuestError(Exception):
     """What went wrong in a guest or with it, for whoever reads the log."""
 
 
-def ensure_kit(build_dir):
+def make_kit():
     path = os.path.join(HERE, 'make-kit')
     loader = importlib.machinery.SourceFileLoader('make_kit', path)
     spec = importlib.util.spec_from_loader('make_kit', loader)
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    return module.ensure_kit(build_dir)
+    return module
 
 
 def run(*command):
@@ -108,24 +108,31 @@ class Guest:
 
     @old: boot the Linux that knows no zoned virtio-blk
     @reboots: the guest will reboot itself (otherwise that ends QEMU)
+    @programs: programs of build/bin that are to be in the guest, too
+    @kit_inside: put what a guest of the guest boots into the guest
     """
 
     def __init__(self, build_dir, *disks, args=(), cpus=1, old=False,
-                 reboots=False):
+                 reboots=False, programs=(), kit_inside=False,
+                 memory='1G'):
         self.build_dir = build_dir
         self.disks = disks
         suffix = '-old' if old else ''
-        kit = ensure_kit(build_dir)
+        kit = make_kit().ensure_kit(build_dir)
         self.directory = tempfile.mkdtemp(prefix='guest-')
         self.console = os.path.join(self.directory, 'console')
+        initrd = os.path.join(kit, 'initrd' + suffix)
+        if programs:
+            initrd = self._add_programs(initrd, programs,
+                                        kit if kit_inside else None)
         # Without cx16 the guest stays off an instruction that the emulation
         # of several processors in this QEMU does not do atomically.
         command = [
             os.path.join(build_dir, 'bin/qemu-system-x86_64'),
             '-nodefaults', '-display', 'none', '-accel', 'tcg',
-            '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', '1G',
+            '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', memory,
             '-kernel', os.path.join(kit, 'vmlinuz' + suffix),
-            '-initrd', os.path.join(kit, 'initrd' + suffix),
+            '-initrd', initrd,
             '-append', 'console=ttyS0 panic=-1 loglevel=6 mitigations=off',
             '-serial', 'file:' + self.console, '-serial', 'stdio',
         ]
@@ -152,6 +159,21 @@ class Guest:
     def __exit__(self, *_exc):
         self.kill()
         shutil.rmtree(self.directory)
+
+    def _add_programs(self, initrd, programs, inner_kit):
+        """An initramfs can be several archives, one after the other."""
+        path = os.path.join(self.directory, 'initrd')
+        more = os.path.join(self.directory, 'programs')
+        make_kit().write_programs(
+            [os.path.join(self.build_dir, 'bin', name) for name in programs],
+            more, inner_kit)
+        with open(path, 'wb') as out:
+            for name in initrd, more:
+                with open(name, 'rb') as archive:
+                    shutil.copyfileobj(archive, out)
+                out.write(b'\0' * (-out.tell() % 512))
+        os.unlink(more)
+        return path
 
     def kill(self):
         """Cut the power: QEMU gets no chance to write anything."""
