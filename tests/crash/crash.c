@@ -82,17 +82,15 @@ static void print_stats(const LabStats *stats, int64_t start)
 static void print_violation(const Case *c, const LabEffort *found_by,
                             const char *first_violation)
 {
-    LabEffort effort = {
-        .random = 2 * found_by->random,
-        .all = true,
-        .seed = found_by->seed,
-    };
+    LabEffort all = *found_by;
     LabStats stats = { .images = 0 };
-    Case *small = lab_shrink(c, &effort, first_violation);
+    Case *small = lab_shrink(c, found_by, first_violation);
     g_autofree char *text = case_print(small);
-    g_autofree char *violation = lab_run(small, &effort, &stats);
+    g_autofree char *violation = NULL;
 
-    print_comment(violation ?: "It does not happen with more images");
+    all.all = true;
+    violation = lab_run(small, &all, &stats);
+    print_comment(violation ?: first_violation);
     print_comment("The case, which this program takes in a file:");
     print_comment("");
     print_comment(text);

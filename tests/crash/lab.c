@@ -1043,15 +1043,17 @@ static void shrink_lengths(Case *c, const LabEffort *effort,
 
 Case *lab_shrink(const Case *c, const LabEffort *effort, const char *violation)
 {
+    LabEffort all = *effort;
     Case *small = case_copy(c);
     unsigned n;
 
+    all.all = true;
     for (n = c->steps->len / 2; n > 0; n /= 2) {
         shrink_by(small, n, effort, violation);
     }
-    while (shrink_by(small, 1, effort, violation)) {
+    while (shrink_by(small, 1, &all, violation)) {
         /* again */
     }
-    shrink_lengths(small, effort, violation);
+    shrink_lengths(small, &all, violation);
     return small;
 }

@@ -45,7 +45,10 @@ typedef struct LabStats {
  */
 char *lab_run(const Case *c, const LabEffort *effort, LabStats *stats);
 
-/* Leave out of @c what it does not need to go wrong like @violation says */
+/*
+ * Leave out of @c what it does not need to go wrong like @violation says.
+ * @effort found that; more of it is spent on what is left.
+ */
 Case *lab_shrink(const Case *c, const LabEffort *effort, const char *violation);
 
 /* Whether the running coroutine is a write or append of the guest */
