@@ -150,21 +150,20 @@ static void advance(ZonedWrites *ws, ZonedActivity *a)
     }
 }
 
+/*
+ * Even a write that need not wait is reported from a bottom half.  Its I/O may
+ * have ended while another coroutine was submitting; what its owner submits in
+ * turn would then overtake what is to be submitted after that one.
+ */
 int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret)
 {
     w->ret = ret;
     w->finished = true;
+    w->co = qemu_coroutine_self();
     w->activity->running--;
-    if (ret < 0 || w->activity->error) {
-        /* Even the last to end is reported after those before it */
-        w->co = qemu_coroutine_self();
-    }
     advance(ws, w->activity);
 
-    if (!w->settled || w->co) {
-        w->co = qemu_coroutine_self();
-        qemu_coroutine_yield();
-        assert(w->settled);
-    }
+    qemu_coroutine_yield();
+    assert(w->settled);
     return w->ret;
 }
