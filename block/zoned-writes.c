@@ -101,14 +101,13 @@ static void settle(ZonedActivity *a, ZonedWrite *w, int ret)
     QTAILQ_REMOVE(&a->writes, w, next);
     w->ret = ret;
     w->settled = true;
-    if (w->co) {
-        /*
-         * Not aio_co_wake(): this is a coroutine, and those that it wakes run
-         * depth first.  What they submit next would come out of order, which
-         * is fatal in a zone.
-         */
-        aio_co_schedule(qemu_coroutine_get_aio_context(w->co), w->co);
-    }
+
+    /*
+     * Not aio_co_wake(): this is a coroutine, and those that it wakes run depth
+     * first.  What they submit next would come out of order, which is fatal in
+     * a zone.
+     */
+    aio_co_schedule(qemu_coroutine_get_aio_context(w->co), w->co);
 }
 
 /* The first write in order has failed, and all others have ended by now */
