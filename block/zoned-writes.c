@@ -19,11 +19,12 @@
  * @recovered: coroutines that wait for the write pointer to be back
  */
 struct ZonedActivity {
+    ZonedWrites *ws;
     uint32_t zone;
     uint64_t done_wp;
     unsigned running;
     int error;
-    QTAILQ_HEAD(, ZonedWrite) writes;
+    ZonedWriteQueue writes;
     CoQueue recovered;
 };
 
@@ -31,11 +32,14 @@ void zoned_writes_init(ZonedWrites *ws, ZonedMeta *meta)
 {
     ws->meta = meta;
     ws->active = g_hash_table_new(NULL, NULL);
+    QTAILQ_INIT(&ws->early);
+    ws->early_bh_scheduled = false;
 }
 
 void zoned_writes_destroy(ZonedWrites *ws)
 {
     assert(g_hash_table_size(ws->active) == 0);
+    assert(QTAILQ_EMPTY(&ws->early) && !ws->early_bh_scheduled);
     g_hash_table_destroy(ws->active);
     ws->active = NULL;
 }
@@ -52,6 +56,64 @@ uint64_t zoned_writes_done_wp(const ZonedWrites *ws, uint32_t i)
     return a ? a->done_wp : zone_set_wp(ws->meta->zones, i);
 }
 
+/* Insert @w into @queue, which is in the order of places */
+static void insert_in_order(ZonedWriteQueue *queue, ZonedWrite *w)
+{
+    ZonedWrite *other;
+
+    QTAILQ_FOREACH_REVERSE(other, queue, next) {
+        if (other->zone < w->zone ||
+            (other->zone == w->zone && other->start <= w->start)) {
+            QTAILQ_INSERT_AFTER(queue, other, w, next);
+            return;
+        }
+    }
+    QTAILQ_INSERT_HEAD(queue, w, next);
+}
+
+/*
+ * Let those in @queue go on, one after the other.  Not called by a coroutine,
+ * so that each comes to its end, or to where it waits, before the next one.
+ */
+static void wake_all(ZonedWriteQueue *queue)
+{
+    ZonedWrite *w;
+
+    while ((w = QTAILQ_FIRST(queue))) {
+        QTAILQ_REMOVE(queue, w, next);
+        aio_co_wake(w->co);
+    }
+}
+
+/*
+ * All writes that were submitted before those that wait here have come: a
+ * bottom half runs when no coroutine is about to run any more.
+ */
+static void early_bh(void *opaque)
+{
+    ZonedWrites *ws = opaque;
+    ZonedWriteQueue early = QTAILQ_HEAD_INITIALIZER(early);
+    ZonedWrite *w;
+
+    /* Those that come from now on wait for another one */
+    ws->early_bh_scheduled = false;
+    while ((w = QTAILQ_FIRST(&ws->early))) {
+        QTAILQ_REMOVE(&ws->early, w, next);
+        QTAILQ_INSERT_TAIL(&early, w, next);
+    }
+    wake_all(&early);
+}
+
+static void coroutine_fn wait_for_earlier(ZonedWrites *ws, ZonedWrite *w)
+{
+    insert_in_order(&ws->early, w);
+    if (!ws->early_bh_scheduled) {
+        ws->early_bh_scheduled = true;
+        aio_bh_schedule_oneshot(qemu_get_current_aio_context(), early_bh, ws);
+    }
+    qemu_coroutine_yield();
+}
+
 void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i)
 {
     ZonedActivity *a;
@@ -61,19 +123,29 @@ void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i)
     }
 }
 
-int coroutine_fn zoned_write_after_failed(ZonedWrites *ws, uint32_t i,
-                                          uint64_t start)
+int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
+                                       uint64_t start)
 {
     ZonedActivity *a = find_activity(ws, i);
-    ZonedWrite w = { .activity = a };
+    ZonedWrite w = {
+        .zone = i,
+        .start = start,
+        .co = qemu_coroutine_self(),
+    };
 
-    if (!a || !a->error || start <= a->done_wp) {
-        zoned_writes_wait_failed(ws, i);
-        return 0;
+    if (!(a && a->error) && start > zone_set_wp(ws->meta->zones, i)) {
+        wait_for_earlier(ws, &w);
+        a = find_activity(ws, i);
     }
-    a->running++;
-    QTAILQ_INSERT_TAIL(&a->writes, &w, next);
-    return zoned_write_finish(ws, &w, a->error);
+    if (!w.settled && a && a->error && start > a->done_wp) {
+        insert_in_order(&a->writes, &w);
+        qemu_coroutine_yield();
+    }
+    if (w.settled) {
+        return w.ret;
+    }
+    zoned_writes_wait_failed(ws, i);
+    return 0;
 }
 
 void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
@@ -84,6 +156,7 @@ void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
     if (!a) {
         /* Nothing else is in flight: all before @start is done */
         a = g_new0(ZonedActivity, 1);
+        a->ws = ws;
         a->zone = i;
         a->done_wp = start;
         QTAILQ_INIT(&a->writes);
@@ -92,32 +165,62 @@ void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
     }
     assert(!a->error);
     a->running++;
-    *w = (ZonedWrite) { .activity = a, .end = end };
+    *w = (ZonedWrite) {
+        .activity = a,
+        .zone = i,
+        .start = start,
+        .end = end,
+        .co = qemu_coroutine_self(),
+    };
     QTAILQ_INSERT_TAIL(&a->writes, w, next);
 }
 
-static void settle(ZonedActivity *a, ZonedWrite *w, int ret)
-{
-    QTAILQ_REMOVE(&a->writes, w, next);
-    w->ret = ret;
-    w->settled = true;
-
-    /*
-     * Not aio_co_wake(): this is a coroutine, and those that it wakes run depth
-     * first.  What they submit next would come out of order, which is fatal in
-     * a zone.
-     */
-    aio_co_schedule(qemu_coroutine_get_aio_context(w->co), w->co);
-}
-
-/* The first write in order has failed, and all others have ended by now */
-static void fail_all(ZonedWrites *ws, ZonedActivity *a)
+/* Move those in @ws->early that are for the zone of @a to its other writes */
+static void take_early(ZonedWrites *ws, ZonedActivity *a)
 {
     ZonedWrite *w, *next;
 
+    QTAILQ_FOREACH_SAFE(w, &ws->early, next, next) {
+        if (w->zone == a->zone) {
+            QTAILQ_REMOVE(&ws->early, w, next);
+            insert_in_order(&a->writes, w);
+        }
+    }
+}
+
+/*
+ * The first write in order has failed, and all others have ended by now.
+ * Those that were submitted behind them, before anybody could know of it, have
+ * come and fail, too.
+ */
+static void fail_bh(void *opaque)
+{
+    ZonedActivity *a = opaque;
+    ZonedWrites *ws = a->ws;
+    ZonedWrite *w;
+
+    take_early(ws, a);
+    QTAILQ_FOREACH(w, &a->writes, next) {
+        w->ret = a->error;
+        w->settled = true;
+    }
     zone_set_write_abort(ws->meta->zones, a->zone, a->done_wp);
-    QTAILQ_FOREACH_SAFE(w, &a->writes, next, next) {
-        settle(a, w, a->error);
+    g_hash_table_remove(ws->active, GUINT_TO_POINTER(a->zone));
+
+    /* They may be tried again from here on */
+    wake_all(&a->writes);
+    qemu_co_enter_all(&a->recovered, NULL);
+    g_free(a);
+}
+
+/* @w, first in the queue of @a, is written, as is all before it */
+static void settle(ZonedActivity *a, ZonedWrite *w)
+{
+    a->done_wp = w->end;
+    QTAILQ_REMOVE(&a->writes, w, next);
+    w->settled = true;
+    if (w->co != qemu_coroutine_self()) {
+        aio_co_wake(w->co);
     }
 }
 
@@ -131,8 +234,7 @@ static void advance(ZonedWrites *ws, ZonedActivity *a)
         if (w->ret < 0) {
             a->error = w->ret;
         } else {
-            a->done_wp = w->end;
-            settle(a, w, 0);
+            settle(a, w);
         }
     }
     if (a->done_wp != old_wp) {
@@ -140,29 +242,23 @@ static void advance(ZonedWrites *ws, ZonedActivity *a)
         zoned_meta_changed(ws->meta, a->zone);
     }
     if (a->error && !a->running) {
-        fail_all(ws, a);
-    }
-    if (QTAILQ_EMPTY(&a->writes)) {
+        aio_bh_schedule_oneshot(qemu_get_current_aio_context(), fail_bh, a);
+    } else if (QTAILQ_EMPTY(&a->writes)) {
         g_hash_table_remove(ws->active, GUINT_TO_POINTER(a->zone));
-        qemu_co_queue_restart_all(&a->recovered);
         g_free(a);
     }
 }
 
-/*
- * Even a write that need not wait is reported from a bottom half.  Its I/O may
- * have ended while another coroutine was submitting; what its owner submits in
- * turn would then overtake what is to be submitted after that one.
- */
 int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret)
 {
-    w->ret = ret;
+    w->ret = MIN(ret, 0);
     w->finished = true;
-    w->co = qemu_coroutine_self();
     w->activity->running--;
     advance(ws, w->activity);
 
-    qemu_coroutine_yield();
-    assert(w->settled);
+    if (!w->settled) {
+        qemu_coroutine_yield();
+        assert(w->settled);
+    }
     return w->ret;
 }

@@ -1,13 +1,19 @@
 /*
  * The zoned image format: writes in flight to sequential zones
  *
- * Writes to one zone run in parallel, but they are reported as done in order:
- * a write is done once all data before it in the zone is written.  What the
- * guest was told is so always one piece from the zone's start, up to a place
- * that the zone table can name.  When a write fails, those after it in the
- * zone fail with it, and the write pointer goes back to where it began.  They
- * are reported in order, too, so that whoever tries them again can do that in
- * the order in which they failed.
+ * Writes to one zone run in parallel, but a write is reported as done only
+ * once all data before it in the zone is written.  What the guest was told is
+ * so always one piece from the zone's start, up to a place that the zone table
+ * can name.  When a write fails, those after it in the zone fail with it, and
+ * the write pointer goes back to where it began.  Failures are reported in the
+ * order of the zone, so that whoever tries the writes again can do that in the
+ * order in which they failed.
+ *
+ * Writes do not always come in the order in which they were submitted: when a
+ * coroutine enters or wakes others, each of these is followed first by those
+ * that it enters or wakes itself.  A write that comes ahead of the write
+ * pointer therefore waits for those before it, until none of them can come any
+ * more.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,8 +30,10 @@ typedef struct ZonedActivity ZonedActivity;
 /**
  * ZonedWrite: one write, on the stack of its coroutine.
  *
- * @activity: of the zone that it goes to
- * @end: of the write, relative to the zone's start
+ * @activity: of the zone that it goes to; NULL: it was not admitted yet
+ * @zone: number of that zone
+ * @start, @end: of the write, relative to the zone's start; @end is not known
+ *               before it is admitted
  * @ret: what became of its data
  * @finished: its own I/O has ended
  * @settled: it has left the queue, and @ret is what to report
@@ -33,6 +41,8 @@ typedef struct ZonedActivity ZonedActivity;
  */
 typedef struct ZonedWrite {
     ZonedActivity *activity;
+    uint32_t zone;
+    uint64_t start;
     uint64_t end;
     int ret;
     bool finished;
@@ -41,15 +51,21 @@ typedef struct ZonedWrite {
     QTAILQ_ENTRY(ZonedWrite) next;
 } ZonedWrite;
 
+typedef QTAILQ_HEAD(, ZonedWrite) ZonedWriteQueue;
+
 /**
  * ZonedWrites: all zones with writes in flight.
  *
  * @meta: of the image
  * @active: ZonedActivity of these zones, by number
+ * @early: writes ahead of the write pointer, in the order of their places
+ * @early_bh_scheduled: a bottom half will let them go on
  */
 typedef struct ZonedWrites {
     ZonedMeta *meta;
     GHashTable *active;
+    ZonedWriteQueue early;
+    bool early_bh_scheduled;
 } ZonedWrites;
 
 void zoned_writes_init(ZonedWrites *ws, ZonedMeta *meta);
@@ -70,14 +86,16 @@ uint64_t zoned_writes_done_wp(const ZonedWrites *ws, uint32_t i);
 void coroutine_fn zoned_writes_wait_failed(ZonedWrites *ws, uint32_t i);
 
 /**
- * zoned_write_after_failed: the same before zone_set_write_begin().  A write
- * at @start (relative to the zone's start) that was meant to follow those
- * that fail now fails with them, in its turn: it is not at the wrong place.
+ * zoned_write_wait_turn: to be called before zone_set_write_begin().  Waits for
+ * writes before this one that are still to come, and like
+ * zoned_writes_wait_failed().  A write at @start (relative to the zone's start)
+ * that was meant to follow those that fail now fails with them, in its turn:
+ * it is not at the wrong place.
  *
  * Returns its error, or 0 if it can go on.
  */
-int coroutine_fn zoned_write_after_failed(ZonedWrites *ws, uint32_t i,
-                                          uint64_t start);
+int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
+                                       uint64_t start);
 
 /**
  * zoned_write_start: a write to zone @i was admitted and is about to be

@@ -157,8 +157,8 @@ static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
     if (sequential) {
         uint32_t i = zone_geometry_index(g, offset);
 
-        ret = zoned_write_after_failed(&s->writes, i,
-                                       offset - zone_geometry_start(g, i));
+        ret = zoned_write_wait_turn(&s->writes, i,
+                                    offset - zone_geometry_start(g, i));
         if (ret < 0) {
             return ret;
         }
