@@ -392,6 +392,45 @@ int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i)
     return 0;
 }
 
+/* What zone @i is without a fault, and while nobody has it open */
+static BlockZoneState state_by_wp(const ZoneSet *zs, uint32_t i)
+{
+    uint64_t wp = zone_set_wp(zs, i);
+
+    if (wp == 0) {
+        return BLK_ZS_EMPTY;
+    }
+    return wp == zone_geometry_capacity(&zs->geometry, i) ? BLK_ZS_FULL
+                                                          : BLK_ZS_CLOSED;
+}
+
+int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i)
+{
+    BlockZoneState state = zone_set_state(zs, i);
+    BlockZoneState next = state;
+    int ret;
+
+    if (state == BLK_ZS_NOT_WP) {
+        return -BLK_ZERR_INVALID;
+    }
+    if (fault == BLK_ZF_RDONLY) {
+        next = BLK_ZS_RDONLY;
+    } else if (fault == BLK_ZF_OFFLINE) {
+        next = BLK_ZS_OFFLINE;
+    } else if (state_is_failed(state)) {
+        next = state_by_wp(zs, i);
+    }
+    if (next == state) {
+        return 0;
+    }
+    ret = reserve_resources(zs, state, next);
+    if (ret < 0) {
+        return ret;
+    }
+    set_state(zs, i, next);
+    return 0;
+}
+
 /*
  * Checks of @bytes at @offset that do not depend on the state of a zone: on
  * the device, and not in two zones if one of them is sequential.

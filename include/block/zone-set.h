@@ -147,6 +147,22 @@ uint32_t zone_set_count(const ZoneSet *zs, BlockZoneState state);
 int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i);
 
 /**
+ * zone_set_fault: let zone @i fail, or make a failed zone usable again.  The
+ * owner sees to it that no write to the zone is in flight.
+ *
+ * A zone that fails gives its resources back and keeps its data and write
+ * pointer, which zone_set_wp() goes on to tell.  With BLK_ZF_NONE a read-only
+ * or offline zone becomes empty, closed or full, as its write pointer says: a
+ * zone that was finished below its capacity is closed then.  A zone that has
+ * not failed stays as it is.
+ *
+ * Returns 0, or without a change: -BLK_ZERR_INVALID (conventional zone),
+ * -BLK_ZERR_ACTIVE (the zone would be closed, and one active zone more than
+ * the limit allows).
+ */
+int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i);
+
+/**
  * zone_set_check_read: whether a read of @bytes at @offset is allowed.
  *
  * Returns 0, -EIO (past the end of the device), -BLK_ZERR_INVALID (a read

@@ -86,6 +86,19 @@ typedef enum BlockZoneOp {
 } BlockZoneOp;
 
 /**
+ * BlockZoneFault: what a zone of an emulated disk is made to suffer from.
+ *
+ * @BLK_ZF_NONE: nothing, it can be used
+ * @BLK_ZF_RDONLY: it can be read only
+ * @BLK_ZF_OFFLINE: it can neither be read nor written
+ */
+typedef enum BlockZoneFault {
+    BLK_ZF_NONE,
+    BLK_ZF_RDONLY,
+    BLK_ZF_OFFLINE,
+} BlockZoneFault;
+
+/**
  * BlockZoneDescriptor: one zone as zone reports return it.
  *
  * @start: where the zone begins

@@ -247,6 +247,136 @@ static void test_table(void)
 }
 
 /*
+ * Faults: what becomes of a zone in the state of the first column when it is
+ * made usable, read-only and offline
+ */
+
+static const BlockZoneFault faults[] = {
+    BLK_ZF_NONE, BLK_ZF_RDONLY, BLK_ZF_OFFLINE,
+};
+
+static const struct {
+    const char *state;
+    bool has_data;
+    const char *result[ARRAY_SIZE(faults)];
+} fault_table[] = {
+    { "not-wp",    false, { "!invalid", "!invalid",  "!invalid" } },
+    { "empty",     false, { "empty",    "read-only", "offline" } },
+    { "imp-open",  false, { "imp-open", "read-only", "offline" } },
+    { "imp-open",  true,  { "imp-open", "read-only", "offline" } },
+    { "exp-open",  false, { "exp-open", "read-only", "offline" } },
+    { "exp-open",  true,  { "exp-open", "read-only", "offline" } },
+    { "closed",    true,  { "closed",   "read-only", "offline" } },
+    { "full",      false, { "full",     "read-only", "offline" } },
+    { "full",      true,  { "full",     "read-only", "offline" } },
+    { "read-only", false, { "empty",    "read-only", "offline" } },
+    { "read-only", true,  { "closed",   "read-only", "offline" } },
+    { "offline",   false, { "empty",    "read-only", "offline" } },
+    { "offline",   true,  { "closed",   "read-only", "offline" } },
+};
+
+static void test_fault_table(void)
+{
+    for (size_t row = 0; row < ARRAY_SIZE(fault_table); row++) {
+        for (size_t f = 0; f < ARRAY_SIZE(faults); f++) {
+            const char *state = fault_table[row].state;
+            const char *result = fault_table[row].result[f];
+            uint32_t i = g_str_equal(state, "not-wp") ? 0 : 2;
+            ZoneSet *zs = zone_set_new(&plain);
+            uint64_t wp;
+
+            g_test_message("%s zone, %s data, fault %zu: %s expected", state,
+                           fault_table[row].has_data ? "some" : "no", f,
+                           result);
+            make_state(zs, i, state, fault_table[row].has_data);
+            wp = zone_set_wp(zs, i);
+            if (result[0] == '!') {
+                assert_unchanged(zs, zone_set_fault(zs, faults[f], i),
+                                 error_number(result));
+            } else if (g_str_equal(result, state)) {
+                assert_unchanged(zs, zone_set_fault(zs, faults[f], i), 0);
+            } else {
+                g_assert_cmpint(zone_set_fault(zs, faults[f], i), ==, 0);
+                assert_zone(zs, i, result, wp);
+            }
+            zone_set_free(zs);
+        }
+    }
+}
+
+static void fault(ZoneSet *zs, BlockZoneFault f, uint32_t i)
+{
+    g_assert_cmpint(zone_set_fault(zs, f, i), ==, 0);
+}
+
+/* A zone comes back with its data, and goes on where it was */
+static void test_fault_keeps_data(void)
+{
+    ZoneSet *zs = zone_set_new(&plain);
+
+    for (size_t f = 1; f < ARRAY_SIZE(faults); f++) {
+        uint32_t full = 2 * f, short_one = 7;
+
+        load(zs, full, "full", CAP);
+        fault(zs, faults[f], full);
+        assert_unchanged(zs, zone_set_mgmt(zs, BLK_ZO_RESET_ALL, full), 0);
+        fault(zs, BLK_ZF_NONE, full);
+        assert_zone(zs, full, "full", CAP);
+
+        /* Nobody knows any more that it was finished */
+        write_zone(zs, full + 1);
+        mgmt(zs, BLK_ZO_FINISH, full + 1);
+        fault(zs, faults[f], full + 1);
+        fault(zs, BLK_ZF_NONE, full + 1);
+        assert_zone(zs, full + 1, "closed", GRAN);
+        write_zone(zs, full + 1);
+        assert_zone(zs, full + 1, "imp-open", 2 * GRAN);
+
+        /* The last zone is full at less than the capacity of the others */
+        load(zs, short_one, "full", 16 * KiB);
+        fault(zs, faults[f], short_one);
+        fault(zs, BLK_ZF_NONE, short_one);
+        assert_zone(zs, short_one, "full", 16 * KiB);
+    }
+    zone_set_free(zs);
+}
+
+/* A failed zone gives its resources back, and may need one to return */
+static void test_fault_resources(void)
+{
+    ZoneSet *zs = new_with_limits(1, 2);
+
+    mgmt(zs, BLK_ZO_OPEN, 1);
+    assert_unchanged(zs, zone_set_mgmt(zs, BLK_ZO_OPEN, 2), BLK_ZERR_OPEN);
+    fault(zs, BLK_ZF_OFFLINE, 1);
+    write_zone(zs, 2);
+    mgmt(zs, BLK_ZO_CLOSE, 2);
+    write_zone(zs, 3);
+    assert_unchanged(zs, try_write(zs, 4), BLK_ZERR_ACTIVE);
+
+    /* It has left the order of implicitly open zones */
+    fault(zs, BLK_ZF_RDONLY, 3);
+    write_zone(zs, 4);
+    write_zone(zs, 2);
+    assert_zone(zs, 4, "closed", GRAN);
+
+    assert_unchanged(zs, zone_set_fault(zs, BLK_ZF_NONE, 3), BLK_ZERR_ACTIVE);
+    fault(zs, BLK_ZF_OFFLINE, 3);
+    assert_unchanged(zs, zone_set_fault(zs, BLK_ZF_NONE, 3), BLK_ZERR_ACTIVE);
+    /* Zone 1 holds nothing, and a full zone would not be active either */
+    fault(zs, BLK_ZF_NONE, 1);
+    assert_zone(zs, 1, "empty", 0);
+    load(zs, 5, "read-only", CAP);
+    fault(zs, BLK_ZF_NONE, 5);
+    assert_zone(zs, 5, "full", CAP);
+
+    mgmt(zs, BLK_ZO_RESET, 4);
+    fault(zs, BLK_ZF_NONE, 3);
+    assert_zone(zs, 3, "closed", GRAN);
+    zone_set_free(zs);
+}
+
+/*
  * Limits
  */
 
@@ -1493,6 +1623,48 @@ static void random_mgmt(Model *m, ZoneSet *zs, ModelZone *z)
     }
 }
 
+/* That a zone was finished is forgotten with its fault */
+static int model_fault(Model *m, BlockZoneFault fault, ModelZone *z)
+{
+    ModelZone usable = *z;
+    uint32_t active = 0;
+
+    if (z->conventional) {
+        return -BLK_ZERR_INVALID;
+    }
+    if (fault != BLK_ZF_NONE) {
+        z->open = SHUT;
+        z->read_only = fault == BLK_ZF_RDONLY;
+        z->offline = fault == BLK_ZF_OFFLINE;
+        return 0;
+    }
+    if (!z->read_only && !z->offline) {
+        return 0;
+    }
+    usable.read_only = usable.offline = false;
+    usable.full = z->submitted == z->writable_end;
+    for (uint32_t i = 0; i < m->n; i++) {
+        active += model_active(&m->zones[i]);
+    }
+    if (model_active(&usable) && m->g.max_active_zones &&
+        active == m->g.max_active_zones) {
+        return -BLK_ZERR_ACTIVE;
+    }
+    *z = usable;
+    return 0;
+}
+
+static void random_fault(Model *m, ZoneSet *zs, ModelZone *z)
+{
+    BlockZoneFault fault = one_in(4) ? g_test_rand_int_range(1, 3)
+                                     : BLK_ZF_NONE;
+
+    if (z->submitted == z->completed) {
+        g_assert_cmpint(zone_set_fault(zs, fault, z - m->zones), ==,
+                        model_fault(m, fault, z));
+    }
+}
+
 static void test_random(void)
 {
     for (int round = 0; round < 200; round++) {
@@ -1514,7 +1686,7 @@ static void test_random(void)
         for (int step = 0; step < 1000; step++) {
             ModelZone *z = &m.zones[g_test_rand_int_range(0, m.n)];
 
-            switch (g_test_rand_int_range(0, 10)) {
+            switch (g_test_rand_int_range(0, 11)) {
             case 0 ... 2:
                 random_write(&m, zs, z);
                 break;
@@ -1526,6 +1698,9 @@ static void test_random(void)
                 break;
             case 6 ... 7:
                 random_completion(&m, zs, z);
+                break;
+            case 8:
+                random_fault(&m, zs, z);
                 break;
             default:
                 random_mgmt(&m, zs, z);
@@ -1639,6 +1814,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     g_test_add_func("/zone-set/table", test_table);
+    g_test_add_func("/zone-set/faults/table", test_fault_table);
+    g_test_add_func("/zone-set/faults/data", test_fault_keeps_data);
+    g_test_add_func("/zone-set/faults/resources", test_fault_resources);
     g_test_add_func("/zone-set/limits/open", test_open_limit);
     g_test_add_func("/zone-set/limits/active", test_active_limit);
     g_test_add_func("/zone-set/limits/both", test_both_limits);
