@@ -206,6 +206,61 @@ out:
     return ret;
 }
 
+static int zone_fault_check(BlockDriverState *bs, int64_t offset,
+                            int64_t *size)
+{
+    if (!zoned_node_is_inserted(bs)) {
+        return -ENOMEDIUM;
+    }
+    if (!zoned_node_has_zones(bs) || !bs->drv->bdrv_co_zone_set_fault) {
+        return -ENOTSUP;
+    }
+    if (bdrv_is_read_only(bs) || (bs->open_flags & BDRV_O_INACTIVE)) {
+        return -EPERM;
+    }
+
+    *size = bdrv_getlength(bs);
+    if (*size < 0) {
+        return *size;
+    }
+    if (offset < 0 || offset >= *size) {
+        return -EIO;
+    }
+    return QEMU_IS_ALIGNED(offset, bs->bl.zone_size) ? 0 : -BLK_ZERR_INVALID;
+}
+
+int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
+                                        BlockZoneFault fault, int64_t offset)
+{
+    BdrvTrackedRequest req;
+    int64_t size;
+    int ret;
+    IO_CODE();
+
+    trace_bdrv_co_zone_set_fault(bs, fault, offset);
+
+    ret = zone_fault_check(bs, offset, &size);
+    if (ret < 0) {
+        return ret;
+    }
+
+    bdrv_inc_in_flight(bs);
+    bdrv_tracked_request_begin(&req, bs, offset,
+                               zone_end(bs, offset, size) - offset,
+                               BDRV_TRACKED_ZONE_MGMT);
+    bdrv_make_request_serialising(&req, 1);
+
+    ret = bs->drv ? bs->drv->bdrv_co_zone_set_fault(bs, fault, offset)
+                  : -ENOMEDIUM;
+
+    /* Something to flush; but no data has changed */
+    qatomic_inc(&bs->write_gen);
+
+    bdrv_tracked_request_end(&req);
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
 static int zone_append_check(BlockDriverState *bs, int64_t offset,
                              size_t bytes, int64_t *size)
 {

@@ -304,6 +304,24 @@ static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
     return 0;
 }
 
+static int coroutine_fn zoned_co_zone_set_fault(BlockDriverState *bs,
+                                                BlockZoneFault fault,
+                                                int64_t offset)
+{
+    BDRVZonedState *s = bs->opaque;
+    uint32_t i = zone_geometry_index(&s->meta.header.geometry, offset);
+    int ret;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    ret = zone_set_fault(s->meta.zones, fault, i);
+    if (ret >= 0) {
+        zoned_meta_changed(&s->meta, i);
+    }
+    return ret;
+}
+
 static int coroutine_fn zoned_co_zone_append(BlockDriverState *bs,
                                              int64_t *offset,
                                              QEMUIOVector *qiov,
@@ -608,6 +626,7 @@ static BlockDriver bdrv_zoned = {
     .bdrv_co_block_status   = zoned_co_block_status,
     .bdrv_co_zone_report    = zoned_co_zone_report,
     .bdrv_co_zone_mgmt      = zoned_co_zone_mgmt,
+    .bdrv_co_zone_set_fault = zoned_co_zone_set_fault,
     .bdrv_co_zone_append    = zoned_co_zone_append,
 
     .bdrv_getlength         = zoned_getlength,

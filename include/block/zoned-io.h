@@ -56,6 +56,24 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
                                    int64_t offset, int64_t bytes);
 
 /**
+ * bdrv_co_zone_set_fault: let a zone of an emulated disk fail, or make a failed
+ * zone usable again.  Ordered against other requests as bdrv_co_zone_mgmt() is.
+ * It lasts from the next flush on.
+ *
+ * @offset: start of the zone
+ *
+ * It is the disk that fails: unlike a change that a user of the disk makes,
+ * this needs no permission to write.  Returns 0; -ENOMEDIUM (no medium),
+ * -ENOTSUP (the node is not zoned, or its driver cannot let zones fail), -EPERM
+ * (read-only node, or one that is inactive because another QEMU has the
+ * image), -EIO (not on the disk), -BLK_ZERR_INVALID (not the start of a zone,
+ * or a conventional zone), -BLK_ZERR_ACTIVE (there would be too many active
+ * zones), or what the driver fails with.
+ */
+int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
+                                        BlockZoneFault fault, int64_t offset);
+
+/**
  * bdrv_co_zone_append: write @qiov at the write pointer of a zone.
  *
  * @offset: in, the start of the zone; out and only on success, where the data

@@ -155,6 +155,13 @@ static int coroutine_fn disk_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
                      blk_zone_op_name(op), offset, bytes);
 }
 
+static int coroutine_fn disk_zone_set_fault(BlockDriverState *bs,
+                                            BlockZoneFault fault,
+                                            int64_t offset)
+{
+    return disk_call(bs->opaque, "fault %d %" PRId64, fault, offset);
+}
+
 static int coroutine_fn disk_zone_append(BlockDriverState *bs, int64_t *offset,
                                          QEMUIOVector *qiov,
                                          BdrvRequestFlags flags)
@@ -183,6 +190,7 @@ static BlockDriver bdrv_test_disk = {
     .bdrv_co_zone_report    = disk_zone_report,
     .bdrv_co_zone_mgmt      = disk_zone_mgmt,
     .bdrv_co_zone_append    = disk_zone_append,
+    .bdrv_co_zone_set_fault = disk_zone_set_fault,
 };
 
 /* Something that writes where it likes */
@@ -222,6 +230,20 @@ static BlockBackend *new_zoned_backend(TestDisk **disk)
     *disk = bs->opaque;
     bdrv_unref(bs);
     return blk;
+}
+
+static BlockDriverState *open_raw(int64_t offset, int64_t size, Error **errp)
+{
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "raw");
+    qdict_put_str(options, "node-name", "raw");
+    qdict_put_str(options, "file", "disk");
+    qdict_put_int(options, "offset", offset);
+    if (size >= 0) {
+        qdict_put_int(options, "size", size);
+    }
+    return bdrv_open(NULL, NULL, options, BDRV_O_RDWR, errp);
 }
 
 /* What has reached the disk since the last call */
@@ -524,6 +546,108 @@ static void test_mgmt_order(void)
     blk_unref(blk);
 }
 
+/*
+ * Faults come from beside the users of the disk, by no backend
+ */
+
+typedef struct FaultJob {
+    BlockDriverState *bs;
+    int64_t offset;
+    int ret;
+} FaultJob;
+
+static void coroutine_fn fault_entry(void *opaque)
+{
+    FaultJob *job = opaque;
+
+    job->ret = bdrv_co_zone_set_fault(job->bs, BLK_ZF_OFFLINE, job->offset);
+}
+
+static void start_fault(FaultJob *job, BlockDriverState *bs, int64_t offset)
+{
+    *job = (FaultJob) { .bs = bs, .offset = offset, .ret = PENDING };
+    qemu_coroutine_enter(qemu_coroutine_create(fault_entry, job));
+}
+
+static int set_fault(BlockDriverState *bs, int64_t offset)
+{
+    FaultJob job;
+
+    start_fault(&job, bs, offset);
+    wait_for(&job.ret);
+    return job.ret;
+}
+
+static void test_fault_arguments(void)
+{
+    BlockDriverState *bs = new_disk(BLK_Z_HM, "disk");
+    BlockDriverState *raw = open_raw(0, -1, &error_abort);
+    BlockDriverState *plain = new_disk(BLK_Z_NONE, "plain");
+    TestDisk *d = bs->opaque;
+
+    g_assert_cmpint(set_fault(bs, -ZONE), ==, -EIO);
+    g_assert_cmpint(set_fault(bs, DISK), ==, -EIO);
+    g_assert_cmpint(set_fault(bs, NR_ZONES * ZONE), ==, -EIO);
+    g_assert_cmpint(set_fault(bs, GRAN), ==, -BLK_ZERR_INVALID);
+    g_assert_cmpint(set_fault(plain, 0), ==, -ENOTSUP);
+    /* A window does not pass it on: the disk itself has a name */
+    g_assert_cmpint(set_fault(raw, 0), ==, -ENOTSUP);
+    bs->open_flags &= ~BDRV_O_RDWR;
+    g_assert_cmpint(set_fault(bs, 0), ==, -EPERM);
+    bs->open_flags |= BDRV_O_RDWR | BDRV_O_INACTIVE;
+    g_assert_cmpint(set_fault(bs, 0), ==, -EPERM);
+    bs->open_flags &= ~BDRV_O_INACTIVE;
+    assert_log(d, "");
+
+    g_assert_cmpint(set_fault(bs, 7 * ZONE), ==, 0);
+    assert_log(d, "fault 2 458752");
+    d->error = -BLK_ZERR_ACTIVE;
+    g_assert_cmpint(set_fault(bs, ZONE), ==, -BLK_ZERR_ACTIVE);
+
+    bdrv_unref(plain);
+    bdrv_unref(raw);
+    bdrv_unref(bs);
+}
+
+static void test_fault_order(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    BlockZoneDescriptor zone;
+    uint32_t nr_zones = 1;
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    int write = PENDING, late = PENDING, report = PENDING, other = PENDING;
+    FaultJob job;
+
+    d->hold = true;
+    blk_aio_pwritev(blk, ZONE, &qiov, 0, set_result, &write);
+    assert_log(d, "write 65536+4096");
+
+    /* It waits for what is in flight, and the others wait for it */
+    start_fault(&job, blk_bs(blk), ZONE);
+    blk_aio_pwritev(blk, ZONE + GRAN, &qiov, 0, set_result, &late);
+    blk_aio_zone_report(blk, ZONE, &nr_zones, &zone, set_result, &report);
+    settle();
+    assert_log(d, "");
+    blk_aio_pwritev(blk, 2 * ZONE, &qiov, 0, set_result, &other);
+    assert_log(d, "write 131072+4096");
+
+    release(d);
+    wait_for(&late);
+    wait_for(&report);
+    g_assert_true(g_str_has_prefix(d->log->str, "fault 2 65536, "));
+    g_assert_cmpint(write | late | report | other | job.ret, ==, 0);
+
+    /* There is something to flush afterwards */
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_string_truncate(d->log, 0);
+    g_assert_cmpint(set_fault(blk_bs(blk), ZONE), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    assert_log(d, "fault 2 65536, flush");
+
+    blk_unref(blk);
+}
+
 static void test_append_order(void)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
@@ -791,20 +915,6 @@ static void test_iothread(void)
  * raw
  */
 
-static BlockDriverState *open_raw(int64_t offset, int64_t size, Error **errp)
-{
-    QDict *options = qdict_new();
-
-    qdict_put_str(options, "driver", "raw");
-    qdict_put_str(options, "node-name", "raw");
-    qdict_put_str(options, "file", "disk");
-    qdict_put_int(options, "offset", offset);
-    if (size >= 0) {
-        qdict_put_int(options, "size", size);
-    }
-    return bdrv_open(NULL, NULL, options, BDRV_O_RDWR, errp);
-}
-
 static void test_raw_window(void)
 {
     BlockZoneDescriptor zones[NR_ZONES];
@@ -1022,6 +1132,8 @@ int main(int argc, char **argv)
     g_test_add_func("/zoned-io/getters", test_getters);
     g_test_add_func("/zoned-io/no-padding", test_no_padding);
     g_test_add_func("/zoned-io/order/mgmt", test_mgmt_order);
+    g_test_add_func("/zoned-io/faults/arguments", test_fault_arguments);
+    g_test_add_func("/zoned-io/faults/order", test_fault_order);
     g_test_add_func("/zoned-io/order/append", test_append_order);
     g_test_add_func("/zoned-io/order/report", test_report_order);
     g_test_add_func("/zoned-io/drain", test_drain);
