@@ -122,7 +122,12 @@ static int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
     } else {
         ret = -EPERM;
     }
-    if (ret >= 0 && !blk_enable_write_cache(blk)) {
+    /*
+     * If the flush fails, the request is tried again.  A second reset or finish
+     * does no harm, but a zone without data cannot be closed twice.
+     */
+    if (ret >= 0 && bdrv_zone_op_changes_data(op) &&
+        !blk_enable_write_cache(blk)) {
         ret = bdrv_co_flush(root->bs);
     }
     blk_co_zone_request_end(root);

@@ -153,12 +153,6 @@ static int zone_mgmt_check(BlockDriverState *bs, int64_t offset, int64_t bytes,
     return 0;
 }
 
-/* Whether readers can see other data after @op than before */
-static bool zone_op_changes_data(BlockZoneOp op)
-{
-    return op != BLK_ZO_OPEN && op != BLK_ZO_CLOSE;
-}
-
 int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
                                    int64_t offset, int64_t bytes)
 {
@@ -187,7 +181,7 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
     if (ret < 0) {
         goto out;
     }
-    if (zone_op_changes_data(op)) {
+    if (bdrv_zone_op_changes_data(op)) {
         bdrv_write_threshold_check_write(bs, offset, bytes);
     }
 
@@ -195,7 +189,7 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
 
     /* Even a request that failed may have changed some of its zones */
     qatomic_inc(&bs->write_gen);
-    if (zone_op_changes_data(op)) {
+    if (bdrv_zone_op_changes_data(op)) {
         bdrv_bsc_invalidate_range(bs, offset, bytes);
         bdrv_set_dirty(bs, offset, bytes);
     }

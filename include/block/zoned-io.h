@@ -13,6 +13,16 @@
 
 #include "block/block_int-common.h"
 
+/**
+ * bdrv_zone_op_changes_data: whether readers can see other data after @op than
+ * before.  What does not change any is forgotten when the power goes: open
+ * zones come back closed.
+ */
+static inline bool bdrv_zone_op_changes_data(BlockZoneOp op)
+{
+    return op != BLK_ZO_OPEN && op != BLK_ZO_CLOSE;
+}
+
 /*
  * I/O API functions. These functions are thread-safe.
  */

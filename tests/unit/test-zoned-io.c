@@ -833,6 +833,10 @@ static void test_write_cache(void)
     assert_log(d, "append 0+4096, flush");
     g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_FINISH, 0, ZONE), ==, 0);
     assert_log(d, "finish 0+65536, flush");
+    /* That a zone is open does not outlast anything */
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, 0, ZONE), ==, 0);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_CLOSE, 0, ZONE), ==, 0);
+    assert_log(d, "open 0+65536, close 0+65536");
 
     blk_set_enable_write_cache(blk, true);
     g_assert_cmpint(append_at(blk, ZONE, GRAN), ==, 0);
