@@ -75,21 +75,25 @@ static uint64_t disk_sectors(VirtIOBlock *s)
 
 /* Realize and configuration */
 
-/* Guests with pages of 4 KiB take no longer logical blocks */
-#define MAX_DEFAULT_BLOCK_SIZE 4096U
-
+/*
+ * Drivers take the logical block for the shortest write.  So that of a
+ * host-managed disk has to be the write granularity: else a guest, or what
+ * runs in it, would learn from its first write that this is not so.
+ */
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf)
 {
     BlockZoneModel model = blk_get_zoned(conf->blk);
     uint32_t granularity = blk_get_write_granularity(conf->blk);
     BlockSizes host;
 
-    if (model == BLK_Z_NONE || conf->backend_defaults == ON_OFF_AUTO_OFF ||
-        !blk_probe_blocksizes(conf->blk, &host)) {
+    if (model == BLK_Z_NONE) {
         return;
     }
-    if (model == BLK_Z_HM && !conf->logical_block_size) {
-        conf->logical_block_size = MIN(granularity, MAX_DEFAULT_BLOCK_SIZE);
+    if (model == BLK_Z_HM) {
+        conf->logical_block_size = conf->logical_block_size ?: granularity;
+    } else if (conf->backend_defaults == ON_OFF_AUTO_OFF ||
+               !blk_probe_blocksizes(conf->blk, &host)) {
+        return;
     }
     if (!conf->physical_block_size) {
         conf->physical_block_size = MAX(granularity, conf->logical_block_size);
@@ -109,6 +113,24 @@ static bool check_multiple(const char *what, uint64_t value,
     return false;
 }
 
+static bool check_shortest_write(BlockBackend *blk, uint32_t logical,
+                                 Error **errp)
+{
+    uint32_t granularity = blk_get_write_granularity(blk);
+
+    if (blk_get_zoned(blk) != BLK_Z_HM) {
+        return check_multiple("write granularity", granularity,
+                              "logical_block_size", logical, errp);
+    }
+    if (logical == granularity) {
+        return true;
+    }
+    error_setg(errp, "logical_block_size %" PRIu32 " does not fit the "
+               "host-managed zoned disk: it must be the write granularity %"
+               PRIu32, logical, granularity);
+    return false;
+}
+
 /*
  * The physical block size is a hint about speed and may be longer than the
  * granularity, as it is on some drives, but not reach over two zones.
@@ -123,9 +145,7 @@ static bool check_block_sizes(const BlockConf *conf, Error **errp)
         error_setg_errno(errp, -capacity, "Cannot get the disk's capacity");
         return false;
     }
-    return check_multiple("write granularity",
-                          blk_get_write_granularity(conf->blk),
-                          "logical_block_size", logical, errp) &&
+    return check_shortest_write(conf->blk, logical, errp) &&
            check_multiple("zone size", zone_size,
                           "logical_block_size", logical, errp) &&
            check_multiple("capacity", capacity,
@@ -244,6 +264,12 @@ bool virtio_blk_zoned_can_merge(VirtIOBlock *s, bool is_write,
         return false;
     }
     return end - start <= s->zoned.zone_sectors - start % s->zoned.zone_sectors;
+}
+
+uint32_t virtio_blk_zoned_request_unit(VirtIOBlock *s)
+{
+    return is_host_managed(s) ? BDRV_SECTOR_SIZE
+                              : s->conf.conf.logical_block_size;
 }
 
 /* Completion */
@@ -450,7 +476,7 @@ static uint8_t check_append(VirtIOBlock *s, uint64_t sector, size_t bytes,
                             size_t reply_size)
 {
     if (!blk_is_writable(s->blk) || sector >= disk_sectors(s) ||
-        !QEMU_IS_ALIGNED(bytes, s->conf.conf.logical_block_size)) {
+        !QEMU_IS_ALIGNED(bytes, virtio_blk_zoned_request_unit(s))) {
         return VIRTIO_BLK_S_IOERR;
     }
     if (reply_size < sizeof(uint64_t)) {

@@ -169,8 +169,7 @@ static Disk *disk_probe(char *image, const char *nodes,
     d->image = image;
     d->qts = qtest_initf("-machine pc -object iothread,id=io0 "
                          "-blockdev driver=file,node-name=file,filename=%s %s "
-                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d,"
-                         "logical_block_size=512%s",
+                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d%s",
                          image, nodes, PCI_SLOT, device_options);
     disk_find(d);
     return d;
@@ -1463,6 +1462,8 @@ static void test_realize_block_sizes(void)
     QTestState *qts = realize_start(image);
     Disk *d;
 
+    assert_refused(qts, "virtio-blk-pci", ", 'logical_block_size': 512",
+                   "logical_block_size 512|write granularity 4096");
     assert_refused(qts, "virtio-blk-pci", ", 'logical_block_size': 8192",
                    "logical_block_size 8192|write granularity 4096");
     assert_refused(qts, "virtio-blk-pci", ", 'physical_block_size': 2097152",
@@ -1473,10 +1474,10 @@ static void test_realize_block_sizes(void)
     g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 0);
     disk_free(d);
 
-    /* 512e */
-    d = disk_new();
-    g_assert_cmpint(config_l(d, 20), ==, 512);
-    g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 3);
+    d = disk_new_with(",logical_block_size=4096,physical_block_size=8192,"
+                      "backend_defaults=off");
+    g_assert_cmpint(config_l(d, 20), ==, 4096);
+    g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 1);
     disk_free(d);
 
     image = image_new("16M", "zone_size=1M,write_granularity=512");
@@ -1487,6 +1488,16 @@ static void test_realize_block_sizes(void)
     g_assert_cmpint(config_l(d, 20), ==, 512);
     g_assert_cmpint(d->dev->bus->config_readb(d->dev, 24), ==, 0);
     g_assert_cmpint(config_l(d, 88), ==, 512);
+    disk_free(d);
+
+    /* more than a page of many guests */
+    image = image_new("16M", "zone_size=1M,write_granularity=64K");
+    qts = realize_start(image);
+    assert_refused(qts, "virtio-blk-pci", ", 'logical_block_size': 4096",
+                   "logical_block_size 4096|write granularity 65536");
+    d = realize_add(qts, image);
+    g_assert_cmpint(config_l(d, 20), ==, 65536);
+    g_assert_cmpint(config_l(d, 88), ==, 65536);
     disk_free(d);
 }
 

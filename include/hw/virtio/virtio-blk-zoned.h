@@ -94,12 +94,11 @@ struct VirtIOBlock;
 struct VirtIOBlockReq;
 
 /**
- * virtio_blk_zoned_default_blocksizes: on a zoned disk of which the host does
- * not say otherwise, a physical block is as long as the write granularity.  So
- * is a logical block of a host-managed disk, up to 4096 bytes: Linux takes
- * that, and not the granularity, for the shortest write to a zone, and a
- * shorter one would fail.  Called before blkconf_blocksizes(); what the user
- * has set stays.
+ * virtio_blk_zoned_default_blocksizes: a logical block of a host-managed disk
+ * is as long as the write granularity, and so is a physical block of any zoned
+ * disk of which the host does not say otherwise.  Called before
+ * blkconf_blocksizes(); what the user has set stays, for
+ * virtio_blk_zoned_realize() to refuse.
  */
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf);
 
@@ -130,6 +129,13 @@ int virtio_blk_zoned_validate_features(VirtIODevice *vdev);
  * bytes.
  */
 void virtio_blk_zoned_get_config(struct VirtIOBlock *s, uint8_t *config);
+
+/**
+ * virtio_blk_zoned_request_unit: what the length and place of a request must be
+ * a multiple of, in bytes.  On a host-managed disk it is the sector, so that a
+ * write of less than a logical block gets the status that its zone has for it.
+ */
+uint32_t virtio_blk_zoned_request_unit(struct VirtIOBlock *s);
 
 /**
  * virtio_blk_zoned_can_merge: whether a request that ends at sector @end
