@@ -2,7 +2,6 @@
  * QTest testcase for virtio-blk on a zoned disk: every zone request and every
  * status of virtio 1.3, seen through the virtqueue like a guest sees them
  *
- * The numbers of the protocol are written down here a second time on purpose.
  * All disks are images of the zoned format.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -12,37 +11,10 @@
 #include "qemu/bswap.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qlist.h"
-#include "libqtest.h"
-#include "libqos/malloc-pc.h"
-#include "libqos/pci-pc.h"
 #include "libqos/virtio-mmio.h"
-#include "libqos/virtio-pci.h"
+#include "zoned-disk.h"
 #include "standard-headers/linux/pci_regs.h"
 #include "standard-headers/linux/virtio_config.h"
-
-#define F_BLK_SIZE     (1ULL << 6)
-#define F_DISCARD      (1ULL << 13)
-#define F_WRITE_ZEROES (1ULL << 14)
-#define F_ZONED        (1ULL << 17)
-#define F_VERSION_1    (1ULL << 32)
-
-enum {
-    T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11,
-    T_WRITE_ZEROES = 13, T_APPEND = 15, T_REPORT = 16, T_OPEN = 18,
-    T_CLOSE = 20, T_FINISH = 22, T_RESET = 24, T_RESET_ALL = 26,
-};
-
-enum {
-    S_OK, S_IOERR, S_UNSUPP, S_INVALID_CMD, S_UNALIGNED_WP, S_OPEN_RESOURCE,
-    S_ACTIVE_RESOURCE, S_NONE = 0xff,
-};
-
-enum {
-    ZS_NOT_WP = 0, ZS_EMPTY = 1, ZS_IOPEN = 2, ZS_EOPEN = 3, ZS_CLOSED = 4,
-    ZS_FULL = 14,
-};
-
-enum { ZT_CONV = 1, ZT_SWR = 2 };
 
 static const int zone_requests[] = {
     T_APPEND, T_REPORT, T_OPEN, T_CLOSE, T_FINISH, T_RESET, T_RESET_ALL,
@@ -62,52 +34,11 @@ static const int zone_requests[] = {
 #define CAP           1536  /* sectors of a zone that can be written */
 #define MAX_APPEND    128   /* sectors */
 #define GRANULE       8     /* sectors */
-#define SECTOR        512
 
 #define ZONED_NODE    "-blockdev driver=zoned,node-name=disk,file=file"
 
-#define REPORT_HEADER 64
-#define REPORT_ZONE   64
-
-#define PCI_SLOT      4
 #define QDEV_PATH     "/machine/peripheral/vd/virtio-backend"
 #define BUFFER_SIZE   (1024 * 1024)
-#define FILL          0xa5  /* what the guest finds where nothing is written */
-#define TIMEOUT_US    (30 * 1000 * 1000)
-
-typedef struct Disk {
-    QTestState *qts;
-    QGuestAllocator alloc;
-    QPCIBus *pcibus;
-    QVirtioPCIDevice *pci;
-    QVirtioDevice *dev;
-    QVirtQueue *vq;
-    char *image;
-} Disk;
-
-/*
- * A request as the driver lays it out.  What the device writes is @in_len
- * bytes and then the status.  Headers, data and status have descriptors of
- * their own, if not:
- *
- * @step: everything is cut into descriptors of this size
- * @in_step: what the device writes is cut into descriptors of this size
- */
-typedef struct Request {
-    uint32_t type;
-    uint64_t sector;
-    const void *out;
-    size_t out_len;
-    size_t in_len;
-    size_t step;
-    size_t in_step;
-    /* set by submit() */
-    uint64_t addr;
-    uint32_t head;
-    /* set by complete() */
-    uint8_t status;
-    uint32_t used_len;
-} Request;
 
 /* Machine and image */
 
@@ -147,19 +78,6 @@ static char *image_contents(const char *path, size_t *len)
     return contents;
 }
 
-static void disk_find(Disk *d)
-{
-    QPCIAddress addr = { .devfn = QPCI_DEVFN(PCI_SLOT, 0) };
-
-    pc_alloc_init(&d->alloc, d->qts, 0);
-    d->pcibus = qpci_new_pc(d->qts, &d->alloc);
-    d->pci = virtio_pci_new(d->pcibus, &addr);
-    g_assert_nonnull(d->pci);
-    qvirtio_pci_device_enable(d->pci);
-    d->dev = &d->pci->vdev;
-    qvirtio_start_device(d->dev);
-}
-
 /* A machine whose disk has no driver yet */
 static Disk *disk_probe(char *image, const char *nodes,
                         const char *device_options)
@@ -175,13 +93,6 @@ static Disk *disk_probe(char *image, const char *nodes,
     return d;
 }
 
-static void disk_start(Disk *d, uint64_t features)
-{
-    qvirtio_set_features(d->dev, features);
-    d->vq = qvirtqueue_setup(d->dev, &d->alloc, 0);
-    qvirtio_set_driver_ok(d->dev);
-}
-
 static Disk *disk_new_with(const char *device_options)
 {
     Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS), ZONED_NODE,
@@ -194,215 +105,6 @@ static Disk *disk_new_with(const char *device_options)
 static Disk *disk_new(void)
 {
     return disk_new_with("");
-}
-
-static void disk_free(Disk *d)
-{
-    if (d->vq) {
-        qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
-    }
-    if (d->pci) {
-        qvirtio_pci_device_disable(d->pci);
-        g_free(d->pci->pdev);
-        g_free(d->pci);
-        qpci_free_pc(d->pcibus);
-    }
-    alloc_destroy(&d->alloc);
-    qtest_quit(d->qts);
-    if (d->image) {
-        unlink(d->image);
-        g_free(d->image);
-    }
-    g_free(d);
-}
-
-/* Requests */
-
-static uint64_t add_descriptors(Disk *d, uint64_t addr, size_t len, size_t step,
-                                bool write, bool last)
-{
-    while (len) {
-        size_t n = step ? MIN(step, len) : len;
-
-        len -= n;
-        qvirtqueue_add(d->qts, d->vq, addr, n, write, len || !last);
-        addr += n;
-    }
-    return addr;
-}
-
-/* Make @r available to the device, which is not told yet */
-static void submit(Disk *d, Request *r)
-{
-    uint8_t header[16] = { 0 };
-    size_t in_size = r->in_len + 1;
-    QVirtQueue *vq = d->vq;
-    uint16_t idx = qtest_readw(d->qts, vq->avail + 2);
-    uint64_t in;
-
-    stl_le_p(header, r->type);
-    stq_le_p(header + 8, r->sector);
-    r->addr = guest_alloc(&d->alloc, sizeof(header) + r->out_len + in_size);
-    qtest_memwrite(d->qts, r->addr, header, sizeof(header));
-    if (r->out) {
-        qtest_bufwrite(d->qts, r->addr + sizeof(header), r->out, r->out_len);
-    } else {
-        qtest_memset(d->qts, r->addr + sizeof(header), 0x5a, r->out_len);
-    }
-    qtest_memset(d->qts, r->addr + sizeof(header) + r->out_len, FILL, in_size);
-    qtest_writeb(d->qts, r->addr + sizeof(header) + r->out_len + r->in_len,
-                 S_NONE);
-
-    r->head = vq->free_head;
-    if (r->step) {
-        in = add_descriptors(d, r->addr, sizeof(header) + r->out_len, r->step,
-                             false, false);
-        add_descriptors(d, in, in_size, r->step, true, true);
-    } else {
-        in = add_descriptors(d, r->addr, sizeof(header), 0, false, false);
-        in = add_descriptors(d, in, r->out_len, 0, false, false);
-        if (!r->in_step) {
-            in = add_descriptors(d, in, r->in_len, 0, true, false);
-            in_size = 1;
-        }
-        add_descriptors(d, in, in_size, r->in_step, true, true);
-    }
-
-    /* an index into the ring of a split virtqueue */
-    qtest_writew(d->qts, vq->avail + 4 + 2 * (idx % vq->size), r->head);
-    qtest_writew(d->qts, vq->avail + 2, idx + 1);
-}
-
-static void kick(Disk *d)
-{
-    d->dev->bus->virtqueue_kick(d->dev, d->vq);
-}
-
-static Request *request_of(Request *requests, int n, uint32_t head)
-{
-    for (int i = 0; i < n; i++) {
-        if (requests[i].head == head) {
-            return &requests[i];
-        }
-    }
-    g_assert_not_reached();
-}
-
-/* Wait for @n requests, in whatever order they complete */
-static void complete(Disk *d, Request *requests, int n)
-{
-    gint64 start = g_get_monotonic_time();
-
-    for (int done = 0; done < n; ) {
-        uint32_t head, len;
-        Request *r;
-
-        qtest_clock_step(d->qts, 100);
-        g_assert_cmpint(g_get_monotonic_time() - start, <=, TIMEOUT_US);
-        if (!qvirtqueue_get_buf(d->qts, d->vq, &head, &len)) {
-            continue;
-        }
-        r = request_of(requests, n, head);
-        r->status = qtest_readb(d->qts, r->addr + 16 + r->out_len + r->in_len);
-        r->used_len = len;
-        done++;
-    }
-    /* libqos does not recycle descriptors */
-    d->vq->num_free += d->vq->free_head;
-    d->vq->free_head = 0;
-}
-
-static void request_in(Disk *d, const Request *r, void *in)
-{
-    qtest_memread(d->qts, r->addr + 16 + r->out_len, in, r->in_len);
-}
-
-static void request_done(Disk *d, Request *r)
-{
-    guest_free(&d->alloc, r->addr);
-}
-
-/* One request from start to end; returns its status */
-static int run(Disk *d, Request r, void *in)
-{
-    submit(d, &r);
-    kick(d);
-    complete(d, &r, 1);
-    if (in) {
-        request_in(d, &r, in);
-    }
-    request_done(d, &r);
-    return r.status;
-}
-
-static int zone_op(Disk *d, int type, uint64_t sector)
-{
-    return run(d, (Request) { .type = type, .sector = sector }, NULL);
-}
-
-static int write_sectors(Disk *d, uint64_t sector, uint32_t sectors)
-{
-    return run(d, (Request) { .type = T_OUT, .sector = sector,
-                              .out_len = sectors * SECTOR }, NULL);
-}
-
-static int read_sectors(Disk *d, uint64_t sector, uint32_t sectors)
-{
-    return run(d, (Request) { .type = T_IN, .sector = sector,
-                              .in_len = sectors * SECTOR }, NULL);
-}
-
-/* @where is set to what the device leaves in append_sector */
-static int append_bytes(Disk *d, uint64_t sector, size_t bytes, uint64_t *where)
-{
-    uint8_t in[8];
-    int status = run(d, (Request) { .type = T_APPEND, .sector = sector,
-                                    .out_len = bytes, .in_len = 8 }, in);
-
-    *where = ldq_le_p(in);
-    return status;
-}
-
-static int append(Disk *d, uint64_t sector, uint32_t sectors)
-{
-    uint64_t where;
-
-    return append_bytes(d, sector, sectors * SECTOR, &where);
-}
-
-typedef struct Zone {
-    uint64_t cap, start, wp;
-    uint8_t type, state;
-} Zone;
-
-static Zone decode_zone(const uint8_t *p)
-{
-    for (int i = 26; i < REPORT_ZONE; i++) {
-        g_assert_cmphex(p[i], ==, 0);
-    }
-    return (Zone) { ldq_le_p(p), ldq_le_p(p + 8), ldq_le_p(p + 16),
-                    p[24], p[25] };
-}
-
-static Zone get_zone(Disk *d, uint64_t sector)
-{
-    uint8_t in[REPORT_HEADER + REPORT_ZONE];
-
-    g_assert_cmpint(run(d, (Request) { .type = T_REPORT, .sector = sector,
-                                       .in_len = sizeof(in) }, in), ==, S_OK);
-    g_assert_cmpint(ldq_le_p(in), ==, 1);
-    return decode_zone(in + REPORT_HEADER);
-}
-
-static void assert_zone(Disk *d, uint64_t sector, int state, uint64_t wp)
-{
-    Zone z = get_zone(d, sector);
-
-    g_assert_cmpint(z.start, ==, sector);
-    g_assert_cmpint(z.state, ==, state);
-    if (state != ZS_NOT_WP && state != ZS_FULL) {
-        g_assert_cmpint(z.wp, ==, wp);
-    }
 }
 
 /* Statistic @name of the disk */
@@ -425,11 +127,6 @@ static int64_t disk_stat(Disk *d, const char *name)
 }
 
 /* Features and configuration */
-
-static uint32_t config_l(Disk *d, int offset)
-{
-    return d->dev->bus->config_readl(d->dev, offset);
-}
 
 static void assert_config(Disk *d, bool zoned)
 {
