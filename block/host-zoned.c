@@ -16,6 +16,7 @@
 #include "block/block_int.h"
 #include "block/thread-pool.h"
 #include "host-zoned.h"
+#include "trace.h"
 
 /* How many zones the kernel is asked for at once */
 #define REPORT_BATCH 1024
@@ -217,12 +218,15 @@ static int report_batch(int fd, uint64_t offset, struct blk_zone_report *report,
                         uint32_t nr_zones, BlockZoneDescriptor *zones)
 {
     uint32_t i;
+    int ret;
 
     memset(report, 0, sizeof(*report));
     report->sector = offset >> BDRV_SECTOR_BITS;
     report->nr_zones = nr_zones;
-    if (ioctl(fd, BLKREPORTZONE, report) < 0) {
-        return -errno;
+    ret = ioctl(fd, BLKREPORTZONE, report) < 0 ? -errno : 0;
+    trace_host_zoned_report(fd, offset, nr_zones, ret);
+    if (ret < 0) {
+        return ret;
     }
     if (report->nr_zones > nr_zones) {
         return -EIO;
@@ -312,8 +316,11 @@ static int call_mgmt(const MgmtWork *work)
         .sector = work->offset >> BDRV_SECTOR_BITS,
         .nr_sectors = work->bytes >> BDRV_SECTOR_BITS,
     };
+    int ret = ioctl(work->fd, requests[work->op], &range) < 0 ? -errno : 0;
 
-    return ioctl(work->fd, requests[work->op], &range) < 0 ? -errno : 0;
+    trace_host_zoned_mgmt(work->fd, blk_zone_op_name(work->op), work->offset,
+                          work->bytes, ret);
+    return ret;
 }
 
 /* Why @op does not work on @zone, or 0 */
