@@ -6,6 +6,8 @@
  * closed both are the same, so one that is damaged can be restored from the
  * other.  After a crash they differ: the copies that are not current may be
  * torn, which is no damage, and for the others there is no second source.
+ * What a zone table is made of that has no good copy, or that says what cannot
+ * be, is decided by zoned-rescue.c.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,32 +16,46 @@
 #include "qapi/error.h"
 #include "qemu/memalign.h"
 #include "zoned-format.h"
+#include "zoned-rescue.h"
+
+/* A forged image can have millions of errors, which nobody reads */
+#define MAX_MESSAGES 1000
 
 /*
  * A check of one image.
  *
- * @repairable: copies that can be restored from the other one
- * @lost: damage for which there is no second source
+ * @meta: of the image as it was opened; of @rescue if it was opened as damaged
+ * @rescue: its table is loaded if @rescued
+ * @repairable: what a repair can put right
+ * @lost: what it cannot
  */
 typedef struct ZonedCheck {
     BlockDriverState *bs;
     BdrvCheckResult *result;
     ZonedMeta *meta;
+    ZonedRescue rescue;
+    bool rescued;
     uint8_t *buf;
     int repairable;
     int lost;
+    int messages;
 } ZonedCheck;
 
-static void G_GNUC_PRINTF(2, 3) found(int *count, const char *fmt, ...)
+static void G_GNUC_PRINTF(3, 4) found(ZonedCheck *c, int *count,
+                                      const char *fmt, ...)
 {
-    g_autofree char *msg = NULL;
     va_list ap;
 
-    va_start(ap, fmt);
-    msg = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    fprintf(stderr, "ERROR %s\n", msg);
     ++*count;
+    if (c->messages++ < MAX_MESSAGES) {
+        va_start(ap, fmt);
+        fprintf(stderr, "ERROR ");
+        vfprintf(stderr, fmt, ap);
+        fprintf(stderr, "\n");
+        va_end(ap);
+    } else if (c->messages == MAX_MESSAGES + 1) {
+        fprintf(stderr, "ERROR and more, which are not listed\n");
+    }
 }
 
 static bool read_block(ZonedCheck *c, uint64_t offset)
@@ -65,7 +81,7 @@ static int check_headers(ZonedCheck *c)
         ZonedHeader h;
 
         if (zoned_meta_load_header(c->bs->file, &h, copy, &err) < 0) {
-            found(&c->repairable, "copy %d of the header: %s", copy,
+            found(c, &c->repairable, "copy %d of the header: %s", copy,
                   error_get_pretty(err));
             error_free(err);
         } else {
@@ -73,7 +89,7 @@ static int check_headers(ZonedCheck *c)
         }
     }
     if (good < 0) {
-        found(&c->lost, "there is no good header");
+        found(c, &c->lost, "there is no good header");
     }
     return good;
 }
@@ -88,7 +104,7 @@ static void check_length(ZonedCheck *c)
                 strerror(-length));
         c->result->check_errors++;
     } else if (length < expected) {
-        found(&c->lost, "image is truncated: it has %" PRId64 " bytes, but "
+        found(c, &c->lost, "image is truncated: it has %" PRId64 " bytes, but "
               "needs %" PRId64, length, expected);
     }
     c->result->image_end_offset = expected;
@@ -117,8 +133,8 @@ static void check_roots(ZonedCheck *c)
         if (read_block(c, (ZONED_ROOT_BLOCK + copy) * ZONED_BLOCK_SIZE) &&
             (c->meta->root.clean || copy == c->meta->root_copy) &&
             !root_is_good(c)) {
-            found(&c->repairable, "copy %d of the zone table's root is damaged",
-                  copy);
+            found(c, &c->repairable,
+                  "copy %d of the zone table's root is damaged", copy);
         }
     }
 }
@@ -134,62 +150,88 @@ static void check_block(ZonedCheck *c, uint32_t block, int copy)
     if (read_block(c, zoned_table_offset(&m->header, copy, block)) &&
         (!zoned_table_decode(&m->header, block, entries, c->buf, &sum) ||
          sum != m->sums[block])) {
-        found(&c->repairable, "copy %d of block %" PRIu32 " of the zone table "
-              "is damaged; it describes zones %" PRIu32 " to %" PRIu32,
+        found(c, &c->repairable, "copy %d of block %" PRIu32 " of the zone "
+              "table is damaged; it describes zones %" PRIu32 " to %" PRIu32,
               copy, block, first, last);
     }
 }
 
 static void check_table(ZonedCheck *c)
 {
-    const ZonedRoot *root = &c->meta->root;
+    const ZonedMeta *m = c->meta;
     uint32_t b;
     int copy;
 
-    for (b = 0; b < zoned_table_blocks(&c->meta->header); b++) {
+    for (b = 0; b < zoned_table_blocks(&m->header); b++) {
+        if (m->lost && test_bit(b, m->lost)) {
+            continue;
+        }
         for (copy = 0; copy < ZONED_COPIES; copy++) {
-            if (root->clean || copy == zoned_root_copy(root, b)) {
+            if (m->root.clean || copy == zoned_root_copy(&m->root, b)) {
                 check_block(c, b, copy);
             }
         }
     }
 }
 
-/* Why the zone table could not be loaded */
-static void check_load(ZonedCheck *c)
+static void rescue_found(void *opaque, const char *text)
 {
-    ZonedMeta m = {
-        .file = c->bs->file,
-        .header = c->meta->header,
-    };
-    Error *err = NULL;
+    ZonedCheck *c = opaque;
 
-    zoned_meta_init(&m);
-    if (zoned_meta_load(&m, &err) < 0) {
-        found(&c->lost, "%s", error_get_pretty(err));
-        error_free(err);
+    found(c, &c->repairable, "%s", text);
+}
+
+/* Why the zone table could not be loaded, and what can be made of it */
+static void check_rescue(ZonedCheck *c)
+{
+    Error *err = NULL;
+    int ret;
+
+    c->rescue = (ZonedRescue) {
+        .meta.file = c->bs->file,
+        .meta.header = c->meta->header,
+        .found = rescue_found,
+        .opaque = c,
+    };
+    ret = zoned_rescue_load(&c->rescue, &err);
+    if (ret == -EINVAL) {
+        found(c, &c->lost, "%s", error_get_pretty(err));
+    } else if (ret < 0) {
+        fprintf(stderr, "ERROR %s\n", error_get_pretty(err));
+        c->result->check_errors++;
     }
-    zoned_meta_unload(&m);
+    error_free(err);
+    c->rescued = ret >= 0;
+    c->meta = &c->rescue.meta;
+}
+
+/* Word for word, as there may be fields in it that are not known here */
+static int repair_header(ZonedCheck *c, int good_header)
+{
+    int ret = bdrv_pread(c->bs->file, good_header * ZONED_BLOCK_SIZE,
+                         ZONED_BLOCK_SIZE, c->buf, 0);
+
+    if (ret >= 0) {
+        ret = bdrv_pwrite(c->bs->file, !good_header * ZONED_BLOCK_SIZE,
+                          ZONED_BLOCK_SIZE, c->buf, 0);
+    }
+    return ret;
 }
 
 /*
- * All metadata was loaded, from good copies: write it to the others.  The
- * image has one good copy of everything at every moment of this.
+ * Of all metadata there is a good copy, in the image or in c->rescue: write it
+ * to the others.  What is good in the image stays so at every moment of this.
  */
 static int repair(ZonedCheck *c, int good_header)
 {
-    int ret;
+    int ret = repair_header(c, good_header);
 
-    /* Word for word, as there may be fields in it that are not known here */
-    ret = bdrv_pread(c->bs->file, good_header * ZONED_BLOCK_SIZE,
-                     ZONED_BLOCK_SIZE, c->buf, 0);
     if (ret < 0) {
         return ret;
     }
-    ret = bdrv_pwrite(c->bs->file, !good_header * ZONED_BLOCK_SIZE,
-                      ZONED_BLOCK_SIZE, c->buf, 0);
-    if (ret < 0) {
-        return ret;
+    if (c->rescued) {
+        ret = zoned_rescue_write(&c->rescue);
+        return ret < 0 ? ret : zoned_reload(c->bs, NULL);
     }
     c->meta->root.clean = false;
     return zoned_meta_settle(c->meta);
@@ -211,14 +253,16 @@ int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
     if (good_header >= 0) {
         check_length(&c);
         if (s->damaged) {
-            check_load(&c);
-        } else {
+            check_rescue(&c);
+        }
+        if (!s->damaged || c.rescued) {
             check_roots(&c);
             check_table(&c);
         }
     }
 
-    if (c.repairable && !c.lost && !s->damaged && (fix & BDRV_FIX_ERRORS)) {
+    if (c.repairable && !c.lost && (!s->damaged || c.rescued) &&
+        (fix & BDRV_FIX_ERRORS)) {
         ret = repair(&c, good_header);
         if (ret >= 0) {
             result->corruptions_fixed += c.repairable;
@@ -226,6 +270,7 @@ int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
         }
     }
     result->corruptions += c.repairable + c.lost;
+    zoned_rescue_unload(&c.rescue);
     qemu_vfree(c.buf);
     return ret;
 }

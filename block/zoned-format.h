@@ -25,6 +25,12 @@ typedef struct BDRVZonedState {
     bool damaged;
 } BDRVZonedState;
 
+/*
+ * zoned.c: read the metadata again, after it was changed by someone else.  If
+ * that fails, the image is marked as damaged.
+ */
+int zoned_reload(BlockDriverState *bs, Error **errp);
+
 /* zoned-create.c */
 extern QemuOptsList zoned_create_opts;
 int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp);

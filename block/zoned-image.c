@@ -425,3 +425,23 @@ bool zoned_entry_parse(const ZonedHeader *h, uint32_t i, uint64_t entry,
     }
     return *wp <= capacity && *wp % h->geometry.write_granularity == 0;
 }
+
+uint64_t zoned_entry_correct(const ZonedHeader *h, uint32_t i, uint64_t entry)
+{
+    uint64_t capacity = zone_geometry_capacity(&h->geometry, i);
+    uint64_t up_to_capacity = (entry & ~ENTRY_WP_MASK) | capacity;
+    BlockZoneState state;
+    uint64_t wp;
+
+    if (zoned_entry_parse(h, i, entry, &state, &wp)) {
+        return entry;
+    }
+    if (zone_geometry_is_conventional(&h->geometry, i)) {
+        return 0;
+    }
+    if (wp > capacity &&
+        zoned_entry_parse(h, i, up_to_capacity, &state, &wp)) {
+        return up_to_capacity;
+    }
+    return zoned_entry(BLK_ZS_OFFLINE, 0);
+}

@@ -187,4 +187,12 @@ uint64_t zoned_entry_wp(uint64_t entry);
 bool zoned_entry_parse(const ZonedHeader *h, uint32_t i, uint64_t entry,
                        BlockZoneState *state, uint64_t *wp);
 
+/**
+ * zoned_entry_correct: what a repair makes of @entry of zone @i.  If it is
+ * possible, the same; of a conventional zone, 0.  If it tells of more data
+ * than the zone can have, then all of the zone's capacity is data; of
+ * anything else nothing is known, and the zone is offline.
+ */
+uint64_t zoned_entry_correct(const ZonedHeader *h, uint32_t i, uint64_t entry);
+
 #endif /* BLOCK_ZONED_IMAGE_H */

@@ -111,6 +111,43 @@ static bool block_decode(ZonedMeta *m, uint32_t block, const uint8_t *buf)
                               buf, &m->sums[block]);
 }
 
+/*
+ * No copy of block @block is good, or none that counts.  What became of its
+ * sequential zones is not known: they are fenced off.  Conventional zones have
+ * nothing that could be lost.
+ */
+static void lose_block(ZonedMeta *m, uint32_t block)
+{
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t i;
+
+    set_bit(block, m->lost);
+    m->sums[block] = 0;
+    for (i = first; i < first + zoned_block_nr_zones(&m->header, block); i++) {
+        m->entries[i] = zone_geometry_is_conventional(&m->header.geometry, i) ?
+                        0 : zoned_entry(BLK_ZS_OFFLINE, 0);
+    }
+}
+
+/*
+ * The checksums of lost blocks are not known, but what is missing from
+ * @table_sum is theirs.  Which block has which part of it makes no difference
+ * to a commit that replaces all of them.  Returns the sum of all parts.
+ */
+static uint64_t share_out_sum(ZonedMeta *m, uint64_t missing)
+{
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    uint64_t sum = 0;
+    uint64_t b;
+
+    for (b = find_first_bit(m->lost, nr_blocks); b < nr_blocks;
+         b = find_next_bit(m->lost, nr_blocks, b + 1)) {
+        m->sums[b] = MIN(missing - sum, UINT32_MAX);
+        sum += m->sums[b];
+    }
+    return sum;
+}
+
 /* In a clean image, a block whose current copy is damaged has another one */
 static int load_other_copy(ZonedMeta *m, uint32_t block, uint8_t *buf,
                            Error **errp)
@@ -122,13 +159,16 @@ static int load_other_copy(ZonedMeta *m, uint32_t block, uint8_t *buf,
         ret = bdrv_pread(m->file, zoned_table_offset(&m->header, copy, block),
                          ZONED_BLOCK_SIZE, buf, 0);
     }
-    if (ret < 0 || !m->root.clean ||
-        !block_decode(m, block, buf)) {
-        set_damage_error(m, block, errp);
-        return ret < 0 ? ret : -EINVAL;
+    if (ret >= 0 && m->root.clean && block_decode(m, block, buf)) {
+        zoned_root_flip(&m->root, block);
+        return 0;
     }
-    zoned_root_flip(&m->root, block);
-    return 0;
+    if (ret >= 0 && m->lost) {
+        lose_block(m, block);
+        return 0;
+    }
+    set_damage_error(m, block, errp);
+    return ret < 0 ? ret : -EINVAL;
 }
 
 /* Read @n blocks of the table whose current copy is the same one */
@@ -181,6 +221,9 @@ static int load_table(ZonedMeta *m, Error **errp)
     for (b = 0; b < nr_blocks; b++) {
         sum += m->sums[b];
     }
+    if (m->lost) {
+        sum += share_out_sum(m, m->root.table_sum - sum);
+    }
     if (sum != m->root.table_sum) {
         error_setg(errp, "Zone table is damaged: it is not the one that its "
                    "root speaks of");
@@ -191,7 +234,7 @@ out:
     return ret;
 }
 
-static int load_zones(ZonedMeta *m, Error **errp)
+int zoned_meta_load_zones(ZonedMeta *m, Error **errp)
 {
     uint32_t nr_zones = zone_geometry_nr_zones(&m->header.geometry);
     BlockZoneState state;
@@ -237,19 +280,18 @@ void zoned_meta_init(ZonedMeta *m)
     qemu_co_mutex_init(&m->lock);
 }
 
+int zoned_meta_load_table(ZonedMeta *m, Error **errp)
+{
+    int ret = load_root(m, errp);
+
+    return ret < 0 ? ret : load_table(m, errp);
+}
+
 int zoned_meta_load(ZonedMeta *m, Error **errp)
 {
-    int ret;
+    int ret = zoned_meta_load_table(m, errp);
 
-    ret = load_root(m, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = load_table(m, errp);
-    if (ret < 0) {
-        return ret;
-    }
-    return load_zones(m, errp);
+    return ret < 0 ? ret : zoned_meta_load_zones(m, errp);
 }
 
 static void commit_free(ZonedCommit *c)

@@ -55,6 +55,8 @@ typedef struct ZonedCommit {
  *           is known to be there
  * @done_wp: how much of zone @i is known to be written, relative to its start
  * @opaque: of @done_wp
+ * @lost: NULL, or for a rescue: the blocks of the table of which no good copy
+ *        was found
  */
 typedef struct ZonedMeta {
     BdrvChild *file;
@@ -72,6 +74,7 @@ typedef struct ZonedMeta {
     ZonedCommit *pending;
     uint64_t (*done_wp)(void *opaque, uint32_t i);
     void *opaque;
+    unsigned long *lost;
 } ZonedMeta;
 
 /**
@@ -97,6 +100,19 @@ void zoned_meta_init(ZonedMeta *m);
  * the error of a read.
  */
 int zoned_meta_load(ZonedMeta *m, Error **errp);
+
+/**
+ * zoned_meta_load_table, zoned_meta_load_zones: the two halves of
+ * zoned_meta_load(), for a rescue, which corrects @m->entries between them.
+ *
+ * If @m->lost is set (by the caller, with a bit for each block of the table),
+ * a block of the table that is damaged is not an error: its bit is set, and
+ * the entries of its sequential zones say that they are offline.  A root or a
+ * block that cannot be read, and a table that is not the one of its root, are
+ * errors as ever.
+ */
+int zoned_meta_load_table(ZonedMeta *m, Error **errp);
+int zoned_meta_load_zones(ZonedMeta *m, Error **errp);
 
 /** zoned_meta_unload: free what zoned_meta_init() has made */
 void zoned_meta_unload(ZonedMeta *m);

@@ -513,9 +513,26 @@ static void zoned_unload(BlockDriverState *bs)
     zoned_writes_destroy(&s->writes);
 }
 
+/* An image it is, but a damaged one: say who can tell more */
+static void hint_at_repair(BlockDriverState *bs, Error **errp)
+{
+    ZonedHeader h;
+    int copy;
+
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        if (zoned_meta_load_header(bs->file, &h, copy, NULL) >= 0) {
+            error_append_hint(errp, "'qemu-img check -f zoned' tells what is "
+                              "damaged, and with '-r all' repairs what can be "
+                              "repaired.\n");
+            return;
+        }
+    }
+}
+
 static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {
+    ERRP_GUARD();
     BDRVZonedState *s = bs->opaque;
     bool check = flags & BDRV_O_CHECK;
     int ret;
@@ -534,6 +551,9 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
 
     ret = zoned_load(bs, flags, check ? NULL : errp);
     if (ret < 0 && !check) {
+        if (ret == -EINVAL) {
+            hint_at_repair(bs, errp);
+        }
         zoned_unload(bs);
         return ret;
     }
@@ -570,14 +590,21 @@ static void zoned_close(BlockDriverState *bs)
     zoned_unload(bs);
 }
 
+int zoned_reload(BlockDriverState *bs, Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    zoned_unload(bs);
+    ret = zoned_load(bs, 0, errp);
+    s->damaged = ret < 0;
+    return ret;
+}
+
 static void coroutine_fn zoned_co_invalidate_cache(BlockDriverState *bs,
                                                    Error **errp)
 {
-    BDRVZonedState *s = bs->opaque;
-
-    zoned_unload(bs);
-    s->damaged = zoned_load(bs, 0, errp) < 0;
-    if (s->damaged) {
+    if (zoned_reload(bs, errp) < 0) {
         error_prepend(errp, "Could not reload the zoned image: ");
     }
 }

@@ -542,6 +542,47 @@ static void test_entry_wrong(void)
     g_assert(!zoned_entry_parse(&h, 1, 1ULL << 56, &state, &wp));
 }
 
+static void test_entry_correct(void)
+{
+    static const struct {
+        uint32_t zone;
+        uint64_t entry;
+        uint64_t correct;
+    } cases[] = {
+        /* Possible ones stay as they are */
+        { 0, 0, 0 },
+        { 2, 0, 0 },
+        { 2, 8192, 8192 },
+        { 2, 1ULL << 56 | 4096, 1ULL << 56 | 4096 },
+        { 2, 3ULL << 56 | 4096, 3ULL << 56 | 4096 },
+        /* Conventional */
+        { 0, 4096, 0 },
+        { 1, 3ULL << 56, 0 },
+        { 1, UINT64_MAX, 0 },
+        /* Past the capacity */
+        { 2, 48 * KiB + 512, 48 * KiB },
+        { 2, 64 * KiB, 48 * KiB },
+        { 2, (1ULL << 56) - 1, 48 * KiB },
+        { 2, 1ULL << 56 | 64 * KiB, 1ULL << 56 | 48 * KiB },
+        { 2, 2ULL << 56 | 64 * KiB, 2ULL << 56 | 48 * KiB },
+        { 2, 3ULL << 56 | 64 * KiB, 3ULL << 56 | 48 * KiB },
+        { NR_ZONES - 1, 20 * KiB, 16 * KiB },
+        /* Nothing is known */
+        { 2, 512, 3ULL << 56 },
+        { 2, 2ULL << 56 | 1, 3ULL << 56 },
+        { 2, 4ULL << 56, 3ULL << 56 },
+        { 2, 4ULL << 56 | 64 * KiB, 3ULL << 56 },
+        { 2, UINT64_MAX, 3ULL << 56 },
+    };
+    ZonedHeader h = new_header();
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_assert_cmphex(zoned_entry_correct(&h, cases[i].zone, cases[i].entry),
+                        ==, cases[i].correct);
+    }
+}
+
 /* The error of a header like @h names the option, its value and its bound */
 static void assert_wrong(const ZonedHeader *h, const char *option_is_value,
                          const char *bound)
@@ -693,6 +734,7 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-codec/table/sum", test_table_sum);
     g_test_add_func("/zone-codec/entry/states", test_entry_states);
     g_test_add_func("/zone-codec/entry/wrong", test_entry_wrong);
+    g_test_add_func("/zone-codec/entry/correct", test_entry_correct);
     g_test_add_func("/zone-codec/check/granularity", test_check_granularity);
     g_test_add_func("/zone-codec/check/zone-size", test_check_zone_size);
     g_test_add_func("/zone-codec/check/capacity", test_check_capacity);
