@@ -316,8 +316,7 @@ bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf)
     if (le32_to_cpu(d.magic) != ROOT_MAGIC ||
         !block_is_sealed(buf, offsetof(DiskRoot, crc)) ||
         memcmp(d.id, &h->id, sizeof(d.id)) ||
-        le32_to_cpu(d.table_blocks) != zoned_table_blocks(h) ||
-        le64_to_cpu(d.generation) == UINT64_MAX) {
+        le32_to_cpu(d.table_blocks) != zoned_table_blocks(h)) {
         return false;
     }
     *r = (ZonedRoot) {

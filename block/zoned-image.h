@@ -124,6 +124,13 @@ static inline void zoned_root_flip(ZonedRoot *r, uint32_t block)
     r->second[block / 8] ^= 1u << (block % 8);
 }
 
+/* Whether @r was written after @other; generations may wrap around */
+static inline bool zoned_root_is_newer(const ZonedRoot *r,
+                                       const ZonedRoot *other)
+{
+    return (int64_t)(r->generation - other->generation) > 0;
+}
+
 /**
  * zoned_header_init: fill in what follows from @h->geometry: the place of
  * the zones and a new id.

@@ -80,7 +80,7 @@ static int load_root(ZonedMeta *m, Error **errp)
             continue;
         }
         m->root_is_durable = found && root.generation == m->root.generation;
-        if (!found || root.generation > m->root.generation) {
+        if (!found || zoned_root_is_newer(&root, &m->root)) {
             found = true;
             m->root = root;
             m->root_copy = copy;
