@@ -620,6 +620,23 @@ int zoned_meta_commit(ZonedMeta *m)
     return ret;
 }
 
+/*
+ * Block @block of the table as it is on the medium, into @buf.  If that is not
+ * what is made of its entries, there are fields in it that are not known here,
+ * and that its checksum covers.
+ */
+static int current_block(ZonedMeta *m, uint32_t block, uint8_t *buf)
+{
+    uint64_t *entries = m->entries + zoned_block_first_zone(block);
+    int copy = zoned_root_copy(&m->root, block);
+
+    if (zoned_table_encode(&m->header, block, entries, buf) == m->sums[block]) {
+        return 0;
+    }
+    return bdrv_pread(m->file, zoned_table_offset(&m->header, copy, block),
+                      ZONED_BLOCK_SIZE, buf, 0);
+}
+
 /* Write the current content of each block of the table to its other copy */
 static int settle_table(ZonedMeta *m)
 {
@@ -629,8 +646,10 @@ static int settle_table(ZonedMeta *m)
     int ret = 0;
 
     for (b = 0; b < nr_blocks; b++) {
-        zoned_table_encode(&m->header, b,
-                           m->entries + zoned_block_first_zone(b), buf);
+        ret = current_block(m, b, buf);
+        if (ret < 0) {
+            break;
+        }
         ret = bdrv_pwrite(m->file,
                           zoned_table_offset(&m->header,
                                              !zoned_root_copy(&m->root, b), b),
