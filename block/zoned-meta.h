@@ -129,8 +129,9 @@ void zoned_meta_changed(ZonedMeta *m, uint32_t i);
 bool zoned_meta_must_commit(ZonedMeta *m, uint32_t i);
 
 /**
- * zoned_meta_emptied: zone @i was reset; @wp bytes of it held data before.
- * Returns whether the medium will say that it is empty, whatever happens.
+ * zoned_meta_emptied: zone @i was reset, or its last writes were taken back;
+ * @wp bytes of it held data before.  Returns whether the medium will say that
+ * it is empty, whatever happens.
  */
 bool zoned_meta_emptied(ZonedMeta *m, uint32_t i, uint64_t wp);
 

@@ -13,18 +13,23 @@
  *
  * @zone: its number
  * @done_wp: how much of it is known to be written, relative to its start
+ * @reported_wp: how much of that belongs to writes that were reported; where
+ *               they fail, the write pointer goes back to here
  * @running: how many writes have not finished their I/O
  * @error: of the first write in order that failed; 0: none has
  * @writes: in order of their place in the zone
+ * @counting: coroutines that wait for their data to be counted
  * @recovered: coroutines that wait for the write pointer to be back
  */
 struct ZonedActivity {
     ZonedWrites *ws;
     uint32_t zone;
     uint64_t done_wp;
+    uint64_t reported_wp;
     unsigned running;
     int error;
     ZonedWriteQueue writes;
+    CoQueue counting;
     CoQueue recovered;
 };
 
@@ -137,7 +142,7 @@ int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
         wait_for_earlier(ws, &w);
         a = find_activity(ws, i);
     }
-    if (!w.settled && a && a->error && start > a->done_wp) {
+    if (!w.settled && a && a->error && start > a->reported_wp) {
         insert_in_order(&a->writes, &w);
         qemu_coroutine_yield();
     }
@@ -159,7 +164,9 @@ void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
         a->ws = ws;
         a->zone = i;
         a->done_wp = start;
+        a->reported_wp = start;
         QTAILQ_INIT(&a->writes);
+        qemu_co_queue_init(&a->counting);
         qemu_co_queue_init(&a->recovered);
         g_hash_table_insert(ws->active, GUINT_TO_POINTER(i), a);
     }
@@ -204,7 +211,11 @@ static void fail_bh(void *opaque)
         w->ret = a->error;
         w->settled = true;
     }
-    zone_set_write_abort(ws->meta->zones, a->zone, a->done_wp);
+    if (a->done_wp != a->reported_wp) {
+        /* The medium may have been told of data that does not count now */
+        zoned_meta_emptied(ws->meta, a->zone, a->done_wp);
+    }
+    zone_set_write_abort(ws->meta->zones, a->zone, a->reported_wp);
     g_hash_table_remove(ws->active, GUINT_TO_POINTER(a->zone));
 
     /* They may be tried again from here on */
@@ -213,10 +224,43 @@ static void fail_bh(void *opaque)
     g_free(a);
 }
 
-/* @w, first in the queue of @a, is written, as is all before it */
+/* Count the data that is in the file without a gap */
+static void count_written(ZonedWrites *ws, ZonedActivity *a)
+{
+    ZonedWrite *w;
+
+    QTAILQ_FOREACH(w, &a->writes, next) {
+        if (w->counted) {
+            continue;
+        }
+        if (!w->written) {
+            break;
+        }
+        w->counted = true;
+        a->done_wp = w->end;
+        zoned_meta_changed(ws->meta, a->zone);
+    }
+    qemu_co_queue_restart_all(&a->counting);
+}
+
+int coroutine_fn zoned_write_wait_counted(ZonedWrites *ws, ZonedWrite *w)
+{
+    ZonedActivity *a = w->activity;
+
+    w->written = true;
+    if (!a->error) {
+        count_written(ws, a);
+    }
+    while (!w->counted && !a->error) {
+        qemu_co_queue_wait(&a->counting, NULL);
+    }
+    return a->error;
+}
+
+/* @w, first in the queue of @a, is done, as is all before it */
 static void settle(ZonedActivity *a, ZonedWrite *w)
 {
-    a->done_wp = w->end;
+    a->reported_wp = w->end;
     QTAILQ_REMOVE(&a->writes, w, next);
     w->settled = true;
     if (w->co != qemu_coroutine_self()) {
@@ -228,18 +272,21 @@ static void settle(ZonedActivity *a, ZonedWrite *w)
 static void advance(ZonedWrites *ws, ZonedActivity *a)
 {
     ZonedWrite *w;
-    uint64_t old_wp = a->done_wp;
+    uint64_t old_wp = a->reported_wp;
 
+    if (!a->error) {
+        count_written(ws, a);
+    }
     while ((w = QTAILQ_FIRST(&a->writes)) && w->finished && !a->error) {
         if (w->ret < 0) {
             a->error = w->ret;
+            qemu_co_queue_restart_all(&a->counting);
         } else {
             settle(a, w);
         }
     }
-    if (a->done_wp != old_wp) {
-        zone_set_write_end(ws->meta->zones, a->zone, a->done_wp);
-        zoned_meta_changed(ws->meta, a->zone);
+    if (a->reported_wp != old_wp) {
+        zone_set_write_end(ws->meta->zones, a->zone, a->reported_wp);
     }
     if (a->error && !a->running) {
         aio_bh_schedule_oneshot(qemu_get_current_aio_context(), fail_bh, a);
@@ -252,6 +299,7 @@ static void advance(ZonedWrites *ws, ZonedActivity *a)
 int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret)
 {
     w->ret = MIN(ret, 0);
+    w->written = ret >= 0;
     w->finished = true;
     w->activity->running--;
     advance(ws, w->activity);

@@ -9,6 +9,10 @@
  * order of the zone, so that whoever tries the writes again can do that in the
  * order in which they failed.
  *
+ * A write that has to be durable is done when a commit has told the medium of
+ * its data.  If that fails, the write has failed, and may come again to the
+ * same place.
+ *
  * Writes do not always come in the order in which they were submitted: when a
  * coroutine enters or wakes others, each of these is followed first by those
  * that it enters or wakes itself.  A write that comes ahead of the write
@@ -34,7 +38,9 @@ typedef struct ZonedActivity ZonedActivity;
  * @zone: number of that zone
  * @start, @end: of the write, relative to the zone's start; @end is not known
  *               before it is admitted
- * @ret: what became of its data
+ * @ret: what became of it
+ * @written: its data is in the file
+ * @counted: so is all data before it in the zone; the zone table speaks of it
  * @finished: its own I/O has ended
  * @settled: it has left the queue, and @ret is what to report
  * @co: waits for its turn
@@ -45,6 +51,8 @@ typedef struct ZonedWrite {
     uint64_t start;
     uint64_t end;
     int ret;
+    bool written;
+    bool counted;
     bool finished;
     bool settled;
     Coroutine *co;
@@ -105,6 +113,15 @@ int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
  */
 void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
                        uint64_t start, uint64_t end);
+
+/**
+ * zoned_write_wait_counted: the data of @w is in the file and has to be
+ * committed before zoned_write_finish().  Waits until the data before it is
+ * there, so that the zone table can speak of it.
+ *
+ * Returns 0, or the error of a write before it: then @w has failed with it.
+ */
+int coroutine_fn zoned_write_wait_counted(ZonedWrites *ws, ZonedWrite *w);
 
 /**
  * zoned_write_finish: the I/O of @w has ended with @ret.  Waits until the

@@ -82,6 +82,23 @@ static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
     return blk_zone_medium_error(ret);
 }
 
+static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    if (is_inactive(bs)) {
+        return 0;
+    }
+    qemu_co_mutex_lock(&s->meta.lock);
+    ret = zoned_meta_commit(&s->meta);
+    qemu_co_mutex_unlock(&s->meta.lock);
+    return blk_zone_medium_error(ret);
+}
+
 /* @qiov is NULL for zeroes */
 static int coroutine_fn write_file(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
@@ -120,6 +137,15 @@ static int coroutine_fn wait_until_reset(BDRVZonedState *s, uint32_t i)
     return blk_zone_medium_error(ret);
 }
 
+/* Make the data of @w durable, which is in the file */
+static int coroutine_fn commit_write(BlockDriverState *bs, ZonedWrite *w)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret = zoned_write_wait_counted(&s->writes, w);
+
+    return ret < 0 ? ret : zoned_co_flush(bs);
+}
+
 /* The write to a sequential zone was admitted, and its place is @offset */
 static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
@@ -135,7 +161,11 @@ static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
     zoned_write_start(&s->writes, &w, i, in_zone, in_zone + bytes);
     ret = wait_until_reset(s, i);
     if (ret >= 0) {
-        ret = write_file(bs, offset, bytes, qiov, qiov_offset, flags);
+        ret = write_file(bs, offset, bytes, qiov, qiov_offset,
+                         flags & ~BDRV_REQ_FUA);
+    }
+    if (ret >= 0 && (flags & BDRV_REQ_FUA)) {
+        ret = commit_write(bs, &w);
     }
     return zoned_write_finish(&s->writes, &w, ret);
 }
@@ -168,11 +198,14 @@ static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
         trace_zoned_refuse_write(bs, offset, bytes, blk_zone_strerror(ret));
         return ret;
     }
-    if (!bytes) {
-        return 0;
+    if (sequential && bytes) {
+        return write_zone(bs, offset, bytes, qiov, qiov_offset, flags);
     }
-    return (sequential ? write_zone : write_file)(bs, offset, bytes, qiov,
-                                                  qiov_offset, flags);
+    if (bytes) {
+        ret = write_file(bs, offset, bytes, qiov, qiov_offset,
+                         flags & ~BDRV_REQ_FUA);
+    }
+    return ret >= 0 && (flags & BDRV_REQ_FUA) ? zoned_co_flush(bs) : ret;
 }
 
 static int coroutine_fn zoned_co_pwrite_zeroes(BlockDriverState *bs,
@@ -196,23 +229,6 @@ static int coroutine_fn zoned_co_pdiscard(BlockDriverState *bs, int64_t offset,
     }
     return blk_zone_medium_error(bdrv_co_pdiscard(bs->file, to_file(s, offset),
                                                   bytes));
-}
-
-static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
-{
-    BDRVZonedState *s = bs->opaque;
-    int ret;
-
-    if (s->damaged) {
-        return -EIO;
-    }
-    if (is_inactive(bs)) {
-        return 0;
-    }
-    qemu_co_mutex_lock(&s->meta.lock);
-    ret = zoned_meta_commit(&s->meta);
-    qemu_co_mutex_unlock(&s->meta.lock);
-    return blk_zone_medium_error(ret);
 }
 
 static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
@@ -561,8 +577,10 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
     s->damaged = ret < 0;
 
     bs->total_sectors = s->meta.header.geometry.size >> BDRV_SECTOR_BITS;
-    bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP &
-                               bs->file->bs->supported_zero_flags;
+    bs->supported_write_flags = BDRV_REQ_FUA;
+    bs->supported_zero_flags = BDRV_REQ_FUA |
+                               (BDRV_REQ_MAY_UNMAP &
+                                bs->file->bs->supported_zero_flags);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qapi/qmp/qdict.h"
 #include "zoned-disk.h"
 #include "standard-headers/linux/virtio_config.h"
 
@@ -125,27 +126,62 @@ static Request *request_of(Request *requests, int n, uint32_t head)
     g_assert_not_reached();
 }
 
-void complete(Disk *d, Request *requests, int n)
+bool is_running(Disk *d)
+{
+    QDict *reply = qtest_qmp(d->qts, "{ 'execute': 'query-status' }");
+    bool running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
+
+    qobject_unref(reply);
+    return running;
+}
+
+void go_on(Disk *d)
+{
+    qobject_unref(qtest_qmp(d->qts, "{ 'execute': 'cont' }"));
+}
+
+/* One of @n requests, if one has completed */
+static bool complete_one(Disk *d, Request *requests, int n)
+{
+    uint32_t head, len;
+    Request *r;
+
+    if (!qvirtqueue_get_buf(d->qts, d->vq, &head, &len)) {
+        return false;
+    }
+    r = request_of(requests, n, head);
+    r->status = qtest_readb(d->qts, r->addr + 16 + r->out_len + r->in_len);
+    r->used_len = len;
+    return true;
+}
+
+static void do_complete(Disk *d, Request *requests, int n, bool resume)
 {
     gint64 start = g_get_monotonic_time();
+    int done = 0;
 
-    for (int done = 0; done < n; ) {
-        uint32_t head, len;
-        Request *r;
-
+    while (done < n) {
         qtest_clock_step(d->qts, 100);
         g_assert_cmpint(g_get_monotonic_time() - start, <=, TIMEOUT_US);
-        if (!qvirtqueue_get_buf(d->qts, d->vq, &head, &len)) {
-            continue;
+        if (complete_one(d, requests, n)) {
+            done++;
+        } else if (resume && !is_running(d)) {
+            go_on(d);
         }
-        r = request_of(requests, n, head);
-        r->status = qtest_readb(d->qts, r->addr + 16 + r->out_len + r->in_len);
-        r->used_len = len;
-        done++;
     }
     /* libqos does not recycle descriptors */
     d->vq->num_free += d->vq->free_head;
     d->vq->free_head = 0;
+}
+
+void complete(Disk *d, Request *requests, int n)
+{
+    do_complete(d, requests, n, false);
+}
+
+void complete_and_resume(Disk *d, Request *requests, int n)
+{
+    do_complete(d, requests, n, true);
 }
 
 void request_in(Disk *d, const Request *r, void *in)

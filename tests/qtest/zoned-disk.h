@@ -15,6 +15,7 @@
 #include "libqos/virtio-pci.h"
 
 #define F_BLK_SIZE     (1ULL << 6)
+#define F_FLUSH        (1ULL << 9)
 #define F_DISCARD      (1ULL << 13)
 #define F_WRITE_ZEROES (1ULL << 14)
 #define F_ZONED        (1ULL << 17)
@@ -98,8 +99,16 @@ void submit(Disk *d, Request *r);
 /* Tell the device of what is available */
 void kick(Disk *d);
 
+bool is_running(Disk *d);
+
+/* Resume the machine */
+void go_on(Disk *d);
+
 /* Wait for @n requests, in whatever order they complete */
 void complete(Disk *d, Request *requests, int n);
+
+/* The same, while the machine may stop, and is told to go on each time */
+void complete_and_resume(Disk *d, Request *requests, int n);
 
 /* Copy what the device wrote, without the status */
 void request_in(Disk *d, const Request *r, void *in);
