@@ -6,10 +6,12 @@
 import base64
 import importlib.machinery
 import importlib.util
+import json
 import os
 import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -75,12 +77,12 @@ class Disk:
         run(*command, self.path, str(self.size))
 
     def qemu_args(self, index):
-        node = 'disk%d' % index
-        device = 'virtio-blk-pci,drive=%s,id=vd%d' % (node, index)
+        drive = 'disk%d' % index
+        device = 'virtio-blk-pci,drive=%s,id=vd%d' % (drive, index)
         if self.device:
             device += ',' + self.device
-        return ['-drive', 'if=none,id=%s,file=%s,format=zoned' % (
-                    node, self.path),
+        return ['-drive', 'if=none,id=%s,node-name=node%d,file=%s,'
+                          'format=zoned' % (drive, index, self.path),
                 '-device', device]
 
     # What the image was asked to have; the format's defaults where it was not.
@@ -240,6 +242,45 @@ class Guest:
         return GuestError('the guest %s\n%s' % (text, details))
 
 
+class Monitor:
+    """
+    QEMU's QMP monitor, to be used in a `with` statement.  The guest is started
+    with args(path), and the monitor used when the guest has booted.
+    """
+
+    @staticmethod
+    def args(path):
+        return ['-qmp', 'unix:%s,server=on,wait=off' % path]
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(COMMAND_SECONDS)
+        self.socket.connect(path)
+        self.file = self.socket.makefile('rw')
+        self.file.readline()
+        self.command('qmp_capabilities')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.file.close()
+        self.socket.close()
+
+    def command(self, name, **arguments):
+        """Execute a command; '_' stands for '-' in the names of arguments."""
+        arguments = {k.replace('_', '-'): v for k, v in arguments.items()}
+        json.dump({'execute': name, 'arguments': arguments}, self.file)
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if 'error' in answer:
+                raise GuestError('%s %s: %s' % (name, arguments,
+                                                answer['error']['desc']))
+            if 'return' in answer:
+                return answer['return']
+
+
 class Zone(NamedTuple):
     """
     A zone as the guest sees it, in bytes.
@@ -258,6 +299,7 @@ class Zone(NamedTuple):
 # Zone states as blkzone and zbd abbreviate them.
 EMPTY, IOPEN, EOPEN, CLOSED, FULL = 'em', 'oi', 'oe', 'cl', 'fu'
 NOT_WP = 'nw'
+READ_ONLY, OFFLINE = 'ro', 'of'
 
 CONVENTIONAL, SEQUENTIAL = 1, 2
 
