@@ -14,6 +14,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/iov.h"
+#include "qemu/units.h"
 #include "block/accounting.h"
 #include "hw/virtio/virtio-access.h"
 #include "hw/virtio/virtio-blk.h"
@@ -26,6 +27,9 @@
  * more than 112 KiB of memory.  Drivers ask again for the rest.
  */
 #define REPORT_MAX_ZONES 1024
+QEMU_BUILD_BUG_ON(REPORT_MAX_ZONES *
+                  (sizeof(BlockZoneDescriptor) +
+                   sizeof(struct virtio_blk_zone_descriptor)) > 112 * KiB);
 
 /**
  * VirtIOBlkZoneReq: a zone request on its way through the block layer
@@ -405,7 +409,8 @@ static uint8_t submit_report(VirtIOBlockReq *req, uint64_t sector,
     size_t size = iov_size(in_iov, in_num);
     VirtIOBlkZoneReq *zr;
 
-    if (sector >= disk_sectors(s)) {
+    /* All of the buffer is written to, so that its length is bounded, too */
+    if (sector >= disk_sectors(s) || size > BDRV_REQUEST_MAX_BYTES) {
         return VIRTIO_BLK_S_IOERR;
     }
     if (size < sizeof(struct virtio_blk_zone_report)) {
