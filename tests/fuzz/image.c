@@ -139,14 +139,14 @@ static uint32_t seal(uint8_t *block, size_t at)
     return crc;
 }
 
-static void seal_root(uint8_t *root, uint32_t nr_blocks,
-                      const uint32_t *sums[ZONED_COPIES])
+static void seal_root(uint8_t *root, uint32_t nr_blocks, const uint32_t *first,
+                      const uint32_t *second)
 {
     uint64_t sum = 0;
     uint32_t b;
 
     for (b = 0; b < nr_blocks; b++) {
-        sum += sums[root[ROOT_SECOND + b / 8] >> b % 8 & 1][b];
+        sum += (root[ROOT_SECOND + b / 8] >> b % 8 & 1 ? second : first)[b];
     }
     stq_le_p(root + ROOT_SUM, sum);
     seal(root, OTHER_CRC);
@@ -175,8 +175,8 @@ static void seal_all(Memory *m)
                          OTHER_CRC);
     }
     for (b = 0; b < ZONED_COPIES; b++) {
-        seal_root(memory_page(m, ZONED_ROOT_BLOCK + b), nr_blocks,
-                  (const uint32_t *[]) { first, second });
+        seal_root(memory_page(m, ZONED_ROOT_BLOCK + b), nr_blocks, first,
+                  second);
     }
 }
 
