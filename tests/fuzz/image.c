@@ -86,30 +86,48 @@ static void fill_entries(Input *in, const ZonedHeader *h, uint64_t *entries)
     }
 }
 
-static void put_image(Memory *m, Input *in, const ZonedHeader *h)
+static void put_image(Memory *m, const ZonedHeader *h, ZonedRoot *root,
+                      const uint64_t *entries)
 {
-    g_autofree uint64_t *entries =
-        g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
-    ZonedRoot root = { .generation = 1 + input_take(in, 1) };
     uint32_t b;
     int copy;
 
-    root.clean = root.generation % 2;
-    fill_entries(in, h, entries);
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        root.table_sum = 0;
+        root->table_sum = 0;
         for (b = 0; b < zoned_table_blocks(h); b++) {
             uint64_t offset = zoned_table_offset(h, copy, b);
 
-            root.table_sum += zoned_table_encode(
+            root->table_sum += zoned_table_encode(
                 h, b, entries + zoned_block_first_zone(b),
                 memory_page(m, offset / MEMORY_PAGE));
         }
     }
     for (copy = 0; copy < ZONED_COPIES; copy++) {
         zoned_header_encode(h, memory_page(m, ZONED_HEADER_BLOCK + copy));
-        zoned_root_encode(h, &root, memory_page(m, ZONED_ROOT_BLOCK + copy));
+        zoned_root_encode(h, root, memory_page(m, ZONED_ROOT_BLOCK + copy));
     }
+}
+
+void image_put(Memory *m, const ZonedHeader *h)
+{
+    g_autofree uint64_t *entries =
+        g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
+    ZonedRoot root = { .generation = 1, .clean = true };
+
+    put_image(m, h, &root, entries);
+    m->length = zoned_file_size(h);
+}
+
+/* One that has been used */
+static void put_used_image(Memory *m, Input *in, const ZonedHeader *h)
+{
+    g_autofree uint64_t *entries =
+        g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
+    ZonedRoot root = { .generation = 1 + input_take(in, 1) };
+
+    root.clean = root.generation % 2;
+    fill_entries(in, h, entries);
+    put_image(m, h, &root, entries);
 }
 
 /* Any bytes at any place of the metadata */
@@ -217,7 +235,7 @@ uint8_t image_make(Memory *m, Input *in)
         memory_put(m, 0, in->data, in->size);
     } else {
         describe(in, &h);
-        put_image(m, in, &h);
+        put_used_image(m, in, &h);
         change(m, in);
     }
     if (flags & IMAGE_SEAL) {

@@ -36,6 +36,9 @@ uint64_t input_take(Input *in, int bytes);
 
 uint8_t image_make(Memory *m, Input *in);
 
+/* Put a new image on @m, which is empty */
+void image_put(Memory *m, const ZonedHeader *h);
+
 /* Whether an image of so many zones is too slow to be fuzzed */
 bool image_is_huge(Memory *m);
 

@@ -79,8 +79,17 @@ static void memory_get(Memory *m, uint64_t offset, uint8_t *data, size_t bytes)
     }
 }
 
-static bool fails(Memory *m)
+static void coroutine_fn take_a_while(Memory *m)
 {
+    if (m->defer) {
+        aio_co_schedule(qemu_get_current_aio_context(), qemu_coroutine_self());
+        qemu_coroutine_yield();
+    }
+}
+
+static bool coroutine_fn fails(Memory *m)
+{
+    take_a_while(m);
     return m->fail_after >= 0 && m->fail_after-- == 0;
 }
 
@@ -108,6 +117,7 @@ static int coroutine_fn memory_node_preadv(BlockDriverState *bs, int64_t offset,
     MemoryNode *n = bs->opaque;
     g_autofree uint8_t *data = g_malloc(bytes);
 
+    take_a_while(n->memory);
     memory_get(n->memory, offset, data, bytes);
     qemu_iovec_from_buf(qiov, 0, data, bytes);
     return 0;

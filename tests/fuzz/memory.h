@@ -16,11 +16,13 @@
  * @length: of the node
  * @pages: those that hold something; all others are zeroes
  * @fail_after: this many writes and flushes succeed, then one fails; -1: none
+ * @defer: requests take a while, in which others can come
  */
 typedef struct Memory {
     uint64_t length;
     GHashTable *pages;
     int fail_after;
+    bool defer;
 } Memory;
 
 Memory *memory_new(void);
