@@ -18,6 +18,7 @@
 #include "qapi/qmp/qdict.h"
 #include "qemu/bswap.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "block/block.h"
 #include "block/zoned-image.h"
 #include "exec/address-spaces.h"
@@ -456,9 +457,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static unsigned nr_runs;
     Input in = { .data = data, .size = size };
     Driver d;
 
+    if (++nr_runs % 128 == 0) {
+        /* Resets leave memory that is freed when no thread can use it */
+        drain_call_rcu();
+    }
     driver_start(&d, F_VERSION_1 | F_ZONED, STATUS_READY);
     run_commands(&d, &in);
     assert_works(&d);
