@@ -602,12 +602,17 @@ static int coroutine_fn write_in_zone(ZoneQueue *zq, uint64_t index,
                      : write_anywhere(zq, w->where, w->qiov);
 }
 
-/* Write to several zones, which must be conventional */
-static int coroutine_fn write_across_zones(ZoneQueue *zq, uint64_t offset,
-                                           QEMUIOVector *qiov)
+static bool is_in_one_zone(ZoneQueue *zq, uint64_t offset, uint64_t bytes)
+{
+    return offset / zq->zone_size == (offset + bytes - 1) / zq->zone_size;
+}
+
+/* Whether all zones of a range are conventional: 0 or -BLK_ZERR_INVALID */
+static int coroutine_fn check_conventional(ZoneQueue *zq, uint64_t offset,
+                                           uint64_t bytes)
 {
     uint64_t first = offset / zq->zone_size;
-    uint64_t last = (offset + qiov->size - 1) / zq->zone_size;
+    uint64_t last = (offset + bytes - 1) / zq->zone_size;
     uint32_t nr_zones = last - first + 1;
     g_autofree BlockZoneDescriptor *zones =
         g_new(BlockZoneDescriptor, nr_zones);
@@ -623,7 +628,17 @@ static int coroutine_fn write_across_zones(ZoneQueue *zq, uint64_t offset,
             return -BLK_ZERR_INVALID;
         }
     }
-    return write_anywhere(zq, offset, qiov);
+    return 0;
+}
+
+int coroutine_fn zone_queue_co_check_read(ZoneQueue *zq, int64_t offset,
+                                          int64_t bytes)
+{
+    if (zq->model != BLK_Z_HM || bytes == 0 ||
+        is_in_one_zone(zq, offset, bytes)) {
+        return 0;
+    }
+    return check_conventional(zq, offset, bytes);
 }
 
 int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
@@ -634,18 +649,18 @@ int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
         .qiov = qiov,
         .where = offset,
     };
-    uint64_t index = offset / zq->zone_size;
+    int ret = 0;
 
     if (qiov->size == 0) {
         return 0;
     }
-    if (zq->model == BLK_Z_HA) {
-        return write_anywhere(zq, offset, qiov);
+    if (zq->model == BLK_Z_HM && is_in_one_zone(zq, offset, qiov->size)) {
+        return write_in_zone(zq, offset / zq->zone_size, &w);
     }
-    if ((offset + qiov->size - 1) / zq->zone_size != index) {
-        return write_across_zones(zq, offset, qiov);
+    if (zq->model == BLK_Z_HM) {
+        ret = check_conventional(zq, offset, qiov->size);
     }
-    return write_in_zone(zq, index, &w);
+    return ret < 0 ? ret : write_anywhere(zq, offset, qiov);
 }
 
 int coroutine_fn zone_queue_co_append(ZoneQueue *zq, int64_t *offset,
