@@ -77,3 +77,9 @@ CONF
     echo "Reading the package lists of $suite" >&2
     apt-get "${debian_apt[@]}" -qq update >&2 || true
 }
+
+# The newest version of QEMU's source there; nothing if there is none
+debian_qemu_version() {
+    { apt-cache "${debian_apt[@]}" showsrc --only-source qemu || true; } |
+        sed -n 's/^Version: //p' | sort -V | tail -n 1
+}
