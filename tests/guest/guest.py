@@ -208,6 +208,26 @@ class Guest:
             raise self._error('said "%s" after:\n%s' % (
                 answer[:80], script)) from None
 
+    def run_until_killed(self, script, seconds):
+        """
+        Run a script that does not end by itself, and cut the power after
+        @seconds.  Return the lines that the script has written to file
+        descriptor 3 until then.
+        """
+        self._send(script)
+        deadline = time.monotonic() + seconds
+        while self._wait_for_data(deadline):
+            self._read_data('go on')
+        self.kill()
+        text = (self.pending + self.qemu.stdout.read()).decode(errors='replace')
+        lines = [line.strip() for line in text.split('\n')[:-1]]
+        for line in lines:
+            match = re.fullmatch(r'(\d+) (\S*)', line)
+            if match:
+                raise GuestError('in the guest, the script ended:\n' +
+                                 base64.b64decode(match.group(2)).decode())
+        return lines
+
     def reboot(self):
         self._send('reboot -f')
         self.wait_for_boot()
@@ -222,16 +242,22 @@ class Guest:
     def _read_line(self, seconds, what):
         deadline = time.monotonic() + seconds
         while b'\n' not in self.pending:
-            left = max(0, deadline - time.monotonic())
-            if not select.select([self.qemu.stdout], [], [], left)[0]:
+            if not self._wait_for_data(deadline):
                 raise self._error('did not, within %d seconds, %s' % (
                     seconds, what))
-            data = os.read(self.qemu.stdout.fileno(), 65536)
-            if not data:
-                raise self._error('has ended, did not ' + what)
-            self.pending += data
+            self._read_data(what)
         line, self.pending = self.pending.split(b'\n', 1)
         return line.decode(errors='replace').strip()
+
+    def _wait_for_data(self, deadline):
+        left = max(0, deadline - time.monotonic())
+        return select.select([self.qemu.stdout], [], [], left)[0]
+
+    def _read_data(self, what):
+        data = os.read(self.qemu.stdout.fileno(), 65536)
+        if not data:
+            raise self._error('has ended, did not ' + what)
+        self.pending += data
 
     def _error(self, text):
         details = ''
