@@ -642,6 +642,14 @@ static int zoned_reopen_prepare(BDRVReopenState *reopen_state,
     return ret;
 }
 
+/* The reopen may have put another node below the image */
+static void zoned_reopen_commit(BDRVReopenState *reopen_state)
+{
+    BDRVZonedState *s = reopen_state->bs->opaque;
+
+    s->meta.file = reopen_state->bs->file;
+}
+
 static const char *const zoned_strong_runtime_opts[] = { NULL };
 
 static BlockDriver bdrv_zoned = {
@@ -654,6 +662,7 @@ static BlockDriver bdrv_zoned = {
     .bdrv_open              = zoned_open,
     .bdrv_close             = zoned_close,
     .bdrv_reopen_prepare    = zoned_reopen_prepare,
+    .bdrv_reopen_commit     = zoned_reopen_commit,
     .bdrv_inactivate        = zoned_inactivate,
     .bdrv_co_invalidate_cache = zoned_co_invalidate_cache,
     .bdrv_child_perm        = bdrv_default_perms,
