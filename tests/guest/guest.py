@@ -127,6 +127,8 @@ class Guest:
         if programs:
             initrd = self._add_programs(initrd, programs,
                                         kit if kit_inside else None)
+        # no_timer_check: Linux would panic if the first ticks of the timer came
+        # late, as they do on a busy machine.
         # Without cx16 the guest stays off an instruction that the emulation
         # of several processors in this QEMU does not do atomically.  On a busy
         # machine Linux could miss ticks of the timer, and would not boot.
