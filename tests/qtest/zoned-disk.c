@@ -10,8 +10,7 @@
 #include "zoned-disk.h"
 #include "standard-headers/linux/virtio_config.h"
 
-#define FILL          0xa5  /* what the guest finds where nothing is written */
-#define TIMEOUT_US    (30 * 1000 * 1000)
+#define TIMEOUT_US (30 * 1000 * 1000)
 
 /* The machine */
 

@@ -45,6 +45,9 @@ enum { ZT_CONV = 1, ZT_SWR = 2, ZT_SWP = 3 };
 
 #define PCI_SLOT      4
 
+/* What the guest finds in memory where nothing is written */
+#define FILL          0xa5
+
 typedef struct Disk {
     QTestState *qts;
     QGuestAllocator alloc;
