@@ -348,16 +348,12 @@ bool zoned_meta_is_dirty(ZonedMeta *m)
            !bitmap_empty(m->dirty, zoned_table_blocks(&m->header));
 }
 
-/* Write @root into copy @copy of the root, and flush */
-static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
+static int write_root_block(ZonedMeta *m, const uint8_t *buf, int copy)
 {
-    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
     int ret;
 
-    zoned_root_encode(&m->header, root, buf);
     ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
                       ZONED_BLOCK_SIZE, buf, 0);
-    qemu_vfree(buf);
     if (ret >= 0) {
         ret = bdrv_flush(m->file->bs);
     }
@@ -367,10 +363,38 @@ static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
     return ret;
 }
 
+/* Write @root into copy @copy of the root, and flush */
+static int write_root(ZonedMeta *m, const ZonedRoot *root, int copy)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    zoned_root_encode(&m->header, root, buf);
+    ret = write_root_block(m, buf, copy);
+    qemu_vfree(buf);
+    return ret;
+}
+
 /*
- * Make the root that was loaded durable.  Written to its own place it cannot
- * be torn, as nothing changes; and it makes the flush one that does something.
+ * Write the root that counts to its own place, and flush.  What is written is
+ * what is there, so that it cannot be torn; m->root is not the same if
+ * load_other_copy() has changed it.
  */
+static int rewrite_root(ZonedMeta *m)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, m->root_copy),
+                     ZONED_BLOCK_SIZE, buf, 0);
+    if (ret >= 0) {
+        ret = write_root_block(m, buf, m->root_copy);
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
+/* Make the root that was loaded durable, by a flush that does something */
 static int confirm_root(ZonedMeta *m)
 {
     int ret;
@@ -378,7 +402,7 @@ static int confirm_root(ZonedMeta *m)
     if (m->root_is_durable) {
         return 0;
     }
-    ret = write_root(m, &m->root, m->root_copy);
+    ret = rewrite_root(m);
     m->root_is_durable = ret >= 0;
     return ret;
 }
@@ -559,8 +583,7 @@ static int commit_finish(ZonedMeta *m)
  */
 static int flush_data(ZonedMeta *m)
 {
-    return m->first_flush ? write_root(m, &m->root, m->root_copy)
-                          : bdrv_flush(m->file->bs);
+    return m->first_flush ? rewrite_root(m) : bdrv_flush(m->file->bs);
 }
 
 /*
