@@ -1545,6 +1545,15 @@ static void test_medium_stop(void)
     }
 }
 
+/* The same when an iothread does the work */
+static void test_medium_stop_iothread(void)
+{
+    for (int i = 0; i < ARRAY_SIZE(medium_cases); i++) {
+        check_medium_stop(&medium_cases[i], EIO,
+                          ",iothread=io0,werror=stop,rerror=stop");
+    }
+}
+
 /* Without werror= a machine stops when there is no space */
 static void test_medium_full(void)
 {
@@ -1927,6 +1936,8 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/medium-error-stop-queue",
                    test_medium_error_stop_queue);
     qtest_add_func("/virtio-blk-zoned/medium-stop", test_medium_stop);
+    qtest_add_func("/virtio-blk-zoned/medium-stop-iothread",
+                   test_medium_stop_iothread);
     qtest_add_func("/virtio-blk-zoned/medium-full", test_medium_full);
     qtest_add_func("/virtio-blk-zoned/medium-report", test_medium_report);
     qtest_add_func("/virtio-blk-zoned/medium-open-close",
