@@ -256,7 +256,9 @@ int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
             check_rescue(&c);
         }
         if (!s->damaged || c.rescued) {
-            check_roots(&c);
+            if (!c.meta->root_lost) {
+                check_roots(&c);
+            }
             check_table(&c);
         }
     }

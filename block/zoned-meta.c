@@ -86,7 +86,8 @@ static int load_root(ZonedMeta *m, Error **errp)
             m->root_copy = copy;
         }
     }
-    if (!found) {
+    m->root_lost = !found;
+    if (!found && !m->lost) {
         error_setg(errp, "Both copies of the zone table's root are damaged");
         ret = -EINVAL;
     }
@@ -280,11 +281,56 @@ void zoned_meta_init(ZonedMeta *m)
     qemu_co_mutex_init(&m->lock);
 }
 
+/* Without a root: a block is good if it is the same whichever copy counts */
+static int load_both_copies(ZonedMeta *m, uint32_t block, uint8_t *buf,
+                            Error **errp)
+{
+    uint32_t sums[ZONED_COPIES];
+    bool good = true;
+    int copy, ret;
+
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        ret = bdrv_pread(m->file, zoned_table_offset(&m->header, copy, block),
+                         ZONED_BLOCK_SIZE, buf, 0);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not read the zone table");
+            return ret;
+        }
+        good = good && block_decode(m, block, buf);
+        sums[copy] = m->sums[block];
+    }
+    if (!good || sums[0] != sums[1]) {
+        lose_block(m, block);
+    }
+    return 0;
+}
+
+/* What there is of the table without a root, and a root for that */
+static int load_without_root(ZonedMeta *m, Error **errp)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    uint32_t b;
+    int ret = 0;
+
+    m->root = (ZonedRoot) { .generation = 1 };
+    m->root_copy = 0;
+    m->root_is_durable = true;
+    for (b = 0; b < zoned_table_blocks(&m->header) && ret >= 0; b++) {
+        ret = load_both_copies(m, b, buf, errp);
+        m->root.table_sum += m->sums[b];
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
 int zoned_meta_load_table(ZonedMeta *m, Error **errp)
 {
     int ret = load_root(m, errp);
 
-    return ret < 0 ? ret : load_table(m, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    return m->root_lost ? load_without_root(m, errp) : load_table(m, errp);
 }
 
 int zoned_meta_load(ZonedMeta *m, Error **errp)

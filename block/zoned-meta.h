@@ -57,6 +57,8 @@ typedef struct ZonedCommit {
  * @opaque: of @done_wp
  * @lost: NULL, or for a rescue: the blocks of the table of which no good copy
  *        was found
+ * @root_lost: for a rescue: there is no root; @root is one that was made up, of
+ *             blocks of which it makes no difference which copy counts
  */
 typedef struct ZonedMeta {
     BdrvChild *file;
@@ -75,6 +77,7 @@ typedef struct ZonedMeta {
     uint64_t (*done_wp)(void *opaque, uint32_t i);
     void *opaque;
     unsigned long *lost;
+    bool root_lost;
 } ZonedMeta;
 
 /**
@@ -107,9 +110,10 @@ int zoned_meta_load(ZonedMeta *m, Error **errp);
  *
  * If @m->lost is set (by the caller, with a bit for each block of the table),
  * a block of the table that is damaged is not an error: its bit is set, and
- * the entries of its sequential zones say that they are offline.  A root or a
- * block that cannot be read, and a table that is not the one of its root, are
- * errors as ever.
+ * the entries of its sequential zones say that they are offline.  Nor is it an
+ * error then that there is no root: all blocks are lost that have not two good
+ * copies with the same content.  A root or a block that cannot be read, and a
+ * table that is not the one of its root, are errors as ever.
  */
 int zoned_meta_load_table(ZonedMeta *m, Error **errp);
 int zoned_meta_load_zones(ZonedMeta *m, Error **errp);

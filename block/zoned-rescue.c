@@ -57,9 +57,9 @@ static void report_lost_blocks(ZonedRescue *r)
         uint32_t last = first + zoned_block_nr_zones(h, b) - 1;
 
         found(r, "block %" PRIu64 " of the zone table is damaged, and has no "
-              "good copy; it describes zones %" PRIu32 " to %" PRIu32 ". What "
-              "they hold is lost: a repair takes those of them offline that "
-              "are sequential", b, first, last);
+              "good copy that counts; it describes zones %" PRIu32 " to "
+              "%" PRIu32 ". What they hold is lost: a repair takes those of "
+              "them offline that are sequential", b, first, last);
         zoned_meta_changed(&r->meta, first);
     }
 }
@@ -165,6 +165,10 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp)
     ret = zoned_meta_load_table(m, errp);
     if (ret < 0) {
         return ret;
+    }
+    if (m->root_lost) {
+        found(r, "both copies of the zone table's root are damaged: a repair "
+              "makes a new one");
     }
     report_lost_blocks(r);
     for (i = 0; i < zone_geometry_nr_zones(&m->header.geometry); i++) {

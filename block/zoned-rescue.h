@@ -28,9 +28,9 @@ typedef struct ZonedRescue {
  * zoned_rescue_load: read the zone table as far as it is good, and correct
  * the rest in memory as docs/interop/zoned.rst says ("Check and repair").
  *
- * Returns 0: now zoned_rescue_write() can repair the image; -EINVAL: there is
- * no root, or the table is not the one of its root, so that no zone is
- * certain; or the error of a read.
+ * Returns 0: now zoned_rescue_write() can repair the image; -EINVAL: the table
+ * is not the one of its root, so that no zone is certain; or the error of a
+ * read.
  */
 int zoned_rescue_load(ZonedRescue *r, Error **errp);
 
