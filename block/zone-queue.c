@@ -25,6 +25,7 @@
  * @retried: an append whose first place was taken
  * @done: this is in no list any more; @ret is valid unless it was released
  * @released: the zone is conventional, so that no turn is needed
+ * @passes_on: this is done, and is to pass the zone on before it completes
  */
 typedef struct ZoneWrite {
     Coroutine *co;
@@ -35,6 +36,7 @@ typedef struct ZoneWrite {
     bool retried;
     bool done;
     bool released;
+    bool passes_on;
     int ret;
     QSIMPLEQ_ENTRY(ZoneWrite) next;
 } ZoneWrite;
@@ -491,12 +493,16 @@ static void coroutine_fn fail_batch(ZoneQueue *zq, QueuedZone *zone,
     try_again(zone, &again);
 }
 
-/* Write the first of the waiting writes, which has passed its check */
-static void coroutine_fn write_batch(ZoneQueue *zq, QueuedZone *zone)
+/*
+ * Write the first of the waiting writes, which has passed its check, and those
+ * that can be joined with it.  Returns the last of them, NULL if they failed.
+ */
+static ZoneWrite *coroutine_fn write_batch(ZoneQueue *zq, QueuedZone *zone)
 {
     ZoneWriteList batch = QSIMPLEQ_HEAD_INITIALIZER(batch);
     QEMUIOVector joined;
     uint64_t where = zone->wp;
+    ZoneWrite *last = NULL;
     uint64_t end;
     ZoneWrite *w;
     int ret;
@@ -508,13 +514,15 @@ static void coroutine_fn write_batch(ZoneQueue *zq, QueuedZone *zone)
 
     if (ret < 0) {
         fail_batch(zq, zone, &batch, ret);
-        return;
+        return NULL;
     }
     zone->wp = end;
     while ((w = QSIMPLEQ_FIRST(&batch))) {
         QSIMPLEQ_REMOVE_HEAD(&batch, next);
         finish_write(w, 0);
+        last = w;
     }
+    return last;
 }
 
 /* Let all of a zone that turned out to be conventional write as they like */
@@ -529,16 +537,28 @@ static void release_all(QueuedZone *zone)
     }
 }
 
+/* Let the first of those who wait now act for @zone, if there is one */
+static void pass_zone_on(ZoneQueue *zq, QueuedZone *zone)
+{
+    ZoneWrite *w = QSIMPLEQ_FIRST(&zone->waiting);
+
+    if (w) {
+        resume_write(w);
+    } else {
+        leave_zone(zq, zone);
+    }
+}
+
 /* @self is first of the waiting writes: act for the zone until it is done */
 static void coroutine_fn act_for_zone(ZoneQueue *zq, QueuedZone *zone,
                                       ZoneWrite *self)
 {
-    ZoneWrite *w;
+    ZoneWrite *last = NULL;
 
     while (!self->done) {
+        ZoneWrite *w = QSIMPLEQ_FIRST(&zone->waiting);
         int ret;
 
-        w = QSIMPLEQ_FIRST(&zone->waiting);
         ret = check_first_write(zq, zone, w);
         if (ret < 0) {
             QSIMPLEQ_REMOVE_HEAD(&zone->waiting, next);
@@ -546,7 +566,7 @@ static void coroutine_fn act_for_zone(ZoneQueue *zq, QueuedZone *zone,
         } else if (zone->conventional) {
             release_all(zone);
         } else {
-            write_batch(zq, zone);
+            last = write_batch(zq, zone);
         }
     }
 
@@ -554,11 +574,15 @@ static void coroutine_fn act_for_zone(ZoneQueue *zq, QueuedZone *zone,
         /* Writes move the write pointer without asking here */
         zone->known = false;
     }
-    w = QSIMPLEQ_FIRST(&zone->waiting);
-    if (w) {
-        resume_write(w);
+    if (last && last != self && QSIMPLEQ_EMPTY(&zone->waiting)) {
+        /*
+         * Each of those that are done may be followed by another write.  The
+         * first of these would go to the device alone if it did not have to
+         * wait for the others.
+         */
+        last->passes_on = true;
     } else {
-        leave_zone(zq, zone);
+        pass_zone_on(zq, zone);
     }
 }
 
@@ -579,9 +603,11 @@ static void coroutine_fn wait_and_write(ZoneQueue *zq, QueuedZone *zone,
     } else {
         zone->busy = true;
     }
-    /* If it is done, the zone is somebody else's, and may be gone */
+    /* Else, if it is done, the zone is somebody else's, and may be gone */
     if (!w->done) {
         act_for_zone(zq, zone, w);
+    } else if (w->passes_on) {
+        pass_zone_on(zq, zone);
     }
 }
 

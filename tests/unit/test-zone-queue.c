@@ -174,6 +174,9 @@ typedef struct Request {
     int64_t offset;
     bool append;
     int ret;
+    /* a write that succeeds is followed by so many more, each so far behind */
+    int more;
+    int64_t step;
     uint8_t buf[CAPACITY];
     QEMUIOVector qiov;
 } Request;
@@ -184,7 +187,12 @@ static void coroutine_fn request_entry(void *opaque)
 
     if (r->append) {
         r->ret = zone_queue_co_append(r->d->zq, &r->offset, &r->qiov);
-    } else {
+        return;
+    }
+    r->ret = zone_queue_co_write(r->d->zq, r->offset, &r->qiov);
+    while (r->ret == 0 && r->more) {
+        r->more--;
+        r->offset += r->step;
         r->ret = zone_queue_co_write(r->d->zq, r->offset, &r->qiov);
     }
 }
@@ -195,6 +203,7 @@ static void start(Request *r, TestDevice *d, bool append, int64_t offset,
     r->d = d;
     r->offset = offset;
     r->append = append;
+    r->more = 0;
     r->ret = PENDING;
     memset(r->buf, pattern, sizeof(r->buf));
     qemu_iovec_init_buf(&r->qiov, r->buf, bytes);
@@ -261,6 +270,34 @@ static void test_joined(void)
     g_assert_cmpint(write_at(d, 2 * ZONE + 7 * BLOCK, BLOCK), ==, 0);
     g_assert_cmpint(write_at(d, 3 * ZONE, BLOCK), ==, 0);
     assert_log(d, "write 159744+4096, write 196608+4096");
+    free_device(d);
+}
+
+/* Who keeps three writes in flight has all three go to the device as one */
+static void test_joined_again(void)
+{
+    TestDevice *d = new_device(BLK_Z_HM);
+    Request r[3];
+    int i;
+
+    d->hold_writes = true;
+    for (i = 0; i < 3; i++) {
+        start(&r[i], d, false, 2 * ZONE + i * BLOCK, BLOCK, i + 1);
+        r[i].more = 2;
+        r[i].step = 3 * BLOCK;
+    }
+    assert_log(d, "report 2+6, write 131072+4096");
+    release(d);
+    assert_log(d, "write 135168+12288, write 147456+12288, "
+               "write 159744+8192");
+    for (i = 0; i < 3; i++) {
+        assert_written(&r[i]);
+        g_assert_cmpint(r[i].offset, ==, 2 * ZONE + (6 + i) * BLOCK);
+    }
+
+    /* Nobody is left to act for the zone */
+    g_assert_cmpint(write_at(d, 2 * ZONE + 9 * BLOCK, BLOCK), ==, 0);
+    assert_log(d, "write 167936+4096");
     free_device(d);
 }
 
@@ -577,6 +614,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 
     g_test_add_func("/zone-queue/joined", test_joined);
+    g_test_add_func("/zone-queue/joined-again", test_joined_again);
     g_test_add_func("/zone-queue/zones-in-parallel", test_zones_in_parallel);
     g_test_add_func("/zone-queue/appends", test_appends);
     g_test_add_func("/zone-queue/conventional", test_conventional);
