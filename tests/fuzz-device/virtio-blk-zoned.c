@@ -438,7 +438,6 @@ static void make_device(void)
     object_property_set_str(OBJECT(dev), "drive", "disk", &error_abort);
     object_property_set_str(OBJECT(dev), "werror", "report", &error_abort);
     object_property_set_str(OBJECT(dev), "rerror", "report", &error_abort);
-    qdev_prop_set_uint32(dev, "logical_block_size", 512);
     qdev_realize_and_unref(dev, QLIST_FIRST(&mmio->child_bus), &error_abort);
 }
 
