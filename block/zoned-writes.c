@@ -11,6 +11,7 @@
 /*
  * A zone with writes in flight.
  *
+ * @ws: where it is listed
  * @zone: its number
  * @done_wp: how much of it is known to be written, relative to its start
  * @reported_wp: how much of that belongs to writes that were reported; where

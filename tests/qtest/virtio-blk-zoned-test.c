@@ -1719,6 +1719,18 @@ static void test_iothread(void)
     disk_free(d);
 }
 
+/* Reset the device while the @n requests are on their way, and start it anew */
+static void reset_under(Disk *d, Request *r, int n)
+{
+    kick(d);
+    qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
+    qvirtio_start_device(d->dev);
+    for (int i = 0; i < n; i++) {
+        request_done(d, &r[i]);
+    }
+    disk_start(d, F_VERSION_1 | F_ZONED);
+}
+
 /* The driver goes away while requests of all kinds are on their way */
 static void reset_in_flight(Disk *d)
 {
@@ -1734,13 +1746,7 @@ static void reset_in_flight(Disk *d)
                                                            : 0 };
             submit(d, &r[i]);
         }
-        kick(d);
-        qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
-        qvirtio_start_device(d->dev);
-        for (int i = 0; i < ARRAY_SIZE(r); i++) {
-            request_done(d, &r[i]);
-        }
-        disk_start(d, F_VERSION_1 | F_ZONED);
+        reset_under(d, r, ARRAY_SIZE(r));
         g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
         for (int i = 2; i < NR_ZONES; i++) {
             assert_zone(d, i * ZONE, ZS_EMPTY, i * ZONE);
@@ -1770,13 +1776,7 @@ static void test_reset_in_flight(void)
                                .out_len = i % 2 ? 0 : GRANULE * SECTOR };
             submit(d, &r[i]);
         }
-        kick(d);
-        qvirtqueue_cleanup(d->dev->bus, d->vq, &d->alloc);
-        qvirtio_start_device(d->dev);
-        for (int i = 0; i < ARRAY_SIZE(r); i++) {
-            request_done(d, &r[i]);
-        }
-        disk_start(d, F_VERSION_1 | F_ZONED);
+        reset_under(d, r, ARRAY_SIZE(r));
         z = get_zone(d, 2 * ZONE);
         g_assert_cmpint((z.wp - z.start) % GRANULE, ==, 0);
         g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
