@@ -93,7 +93,8 @@ static void wake_all(ZonedWriteQueue *queue)
 
 /*
  * All writes that were submitted before those that wait here have come: a
- * bottom half runs when no coroutine is about to run any more.
+ * bottom half runs when no coroutine is about to run any more.  Most have gone
+ * on by then, in their turn.
  */
 static void early_bh(void *opaque)
 {
@@ -154,8 +155,27 @@ int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
     return 0;
 }
 
-void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
-                       uint64_t start, uint64_t end)
+/*
+ * The write pointer of zone @i is at @wp now: if a write came too early to
+ * there, it need not wait for the bottom half.  It runs when the coroutine that
+ * is running gives way.
+ */
+static void coroutine_fn wake_next(ZonedWrites *ws, uint32_t i, uint64_t wp)
+{
+    ZonedWrite *w;
+
+    QTAILQ_FOREACH(w, &ws->early, next) {
+        if (w->zone == i && w->start == wp) {
+            QTAILQ_REMOVE(&ws->early, w, next);
+            aio_co_wake(w->co);
+            return;
+        }
+    }
+}
+
+void coroutine_fn
+zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
+                  uint64_t start, uint64_t end)
 {
     ZonedActivity *a = find_activity(ws, i);
 
@@ -181,6 +201,7 @@ void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
         .co = qemu_coroutine_self(),
     };
     QTAILQ_INSERT_TAIL(&a->writes, w, next);
+    wake_next(ws, i, end);
 }
 
 /* Move those in @ws->early that are for the zone of @a to its other writes */

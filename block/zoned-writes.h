@@ -107,12 +107,13 @@ int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
 
 /**
  * zoned_write_start: a write to zone @i was admitted and is about to be
- * submitted.
+ * submitted.  Lets the one that follows it go on, if that came before it.
  *
  * @start, @end: relative to the zone's start
  */
-void zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
-                       uint64_t start, uint64_t end);
+void coroutine_fn
+zoned_write_start(ZonedWrites *ws, ZonedWrite *w, uint32_t i,
+                  uint64_t start, uint64_t end);
 
 /**
  * zoned_write_wait_counted: the data of @w is in the file and has to be
