@@ -59,9 +59,18 @@ typedef struct QEMU_PACKED DiskRoot {
     uint64_t table_sum;
     uint32_t flags;
     uint32_t table_blocks;
-    uint8_t reserved[24];
+    uint32_t nr_proven;
+    uint32_t proof;
+    uint8_t reserved[16];
     uint8_t second[ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER];
 } DiskRoot;
+
+/* These follow in a root behind the part of @second that is in use */
+typedef struct QEMU_PACKED DiskProven {
+    uint32_t zone;
+    uint32_t reserved;
+    uint64_t start;
+} DiskProven;
 
 typedef struct QEMU_PACKED DiskTable {
     uint32_t magic;
@@ -74,6 +83,7 @@ typedef struct QEMU_PACKED DiskTable {
 
 QEMU_BUILD_BUG_ON(sizeof(DiskHeader) > ZONED_BLOCK_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskRoot) != ZONED_BLOCK_SIZE);
+QEMU_BUILD_BUG_ON(sizeof(DiskProven) != 16);
 QEMU_BUILD_BUG_ON(sizeof(DiskTable) != ZONED_BLOCK_SIZE);
 
 /* CRC32C of a block whose checksum is at @crc_offset, as if that was zero */
@@ -292,6 +302,43 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
     return 0;
 }
 
+static void proven_encode(const ZonedHeader *h, const ZonedRoot *r,
+                          uint8_t *buf)
+{
+    uint32_t n;
+
+    buf += zoned_root_proven_offset(h);
+    for (n = 0; n < r->nr_proven; n++) {
+        DiskProven d = {
+            .zone = cpu_to_le32(r->proven[n].zone),
+            .start = cpu_to_le64(r->proven[n].start),
+        };
+
+        memcpy(buf + n * sizeof(d), &d, sizeof(d));
+    }
+}
+
+static bool proven_decode(const ZonedHeader *h, ZonedRoot *r,
+                          const uint8_t *buf)
+{
+    uint32_t n;
+
+    if (r->nr_proven > zoned_root_max_proven(h)) {
+        return false;
+    }
+    buf += zoned_root_proven_offset(h);
+    for (n = 0; n < r->nr_proven; n++) {
+        DiskProven d;
+
+        memcpy(&d, buf + n * sizeof(d), sizeof(d));
+        r->proven[n] = (ZonedProven) {
+            .zone = le32_to_cpu(d.zone),
+            .start = le64_to_cpu(d.start),
+        };
+    }
+    return true;
+}
+
 void zoned_root_encode(const ZonedHeader *h, const ZonedRoot *r, uint8_t *buf)
 {
     DiskRoot d = {
@@ -300,11 +347,14 @@ void zoned_root_encode(const ZonedHeader *h, const ZonedRoot *r, uint8_t *buf)
         .table_sum = cpu_to_le64(r->table_sum),
         .flags = cpu_to_le32(r->clean ? ROOT_FLAG_CLEAN : 0),
         .table_blocks = cpu_to_le32(zoned_table_blocks(h)),
+        .nr_proven = cpu_to_le32(r->nr_proven),
+        .proof = cpu_to_le32(r->proof),
     };
 
     memcpy(d.id, &h->id, sizeof(d.id));
-    memcpy(d.second, r->second, sizeof(d.second));
+    memcpy(d.second, r->second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
     memcpy(buf, &d, sizeof(d));
+    proven_encode(h, r, buf);
     seal_block(buf, offsetof(DiskRoot, crc));
 }
 
@@ -323,9 +373,11 @@ bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf)
         .generation = le64_to_cpu(d.generation),
         .table_sum = le64_to_cpu(d.table_sum),
         .clean = le32_to_cpu(d.flags) & ROOT_FLAG_CLEAN,
+        .nr_proven = le32_to_cpu(d.nr_proven),
+        .proof = le32_to_cpu(d.proof),
     };
-    memcpy(r->second, d.second, sizeof(d.second));
-    return true;
+    memcpy(r->second, d.second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
+    return proven_decode(h, r, buf);
 }
 
 uint32_t zoned_table_encode(const ZonedHeader *h, uint32_t block,

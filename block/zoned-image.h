@@ -42,6 +42,10 @@
 #define ZONED_MAX_TABLE_BLOCKS  ((ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER) * 8)
 #define ZONED_MAX_ZONES         (ZONED_MAX_TABLE_BLOCKS * ZONED_ZONES_PER_BLOCK)
 
+/* How much one root can prove, see zoned-proof.h */
+#define ZONED_MAX_PROVEN        64
+#define ZONED_MAX_PROVEN_BYTES  (4 * MiB)
+
 /* Bounds of the creation options; the rest follows from ZoneGeometry */
 #define ZONED_MIN_GRANULARITY   512
 #define ZONED_MAX_GRANULARITY   (64 * KiB)
@@ -64,11 +68,24 @@ typedef struct ZonedHeader {
 } ZonedHeader;
 
 /**
+ * ZonedProven: data that is new in a root.
+ *
+ * @zone: its zone, whose entry in the table says where the data ends
+ * @start: where it starts, relative to the zone's start
+ */
+typedef struct ZonedProven {
+    uint32_t zone;
+    uint64_t start;
+} ZonedProven;
+
+/**
  * ZonedRoot: one committed state of the zone table.
  *
  * @generation: goes up by one with each commit; the newest intact root counts
  * @table_sum: sum of the checksums of the table's current blocks
  * @clean: the image was closed: both copies of every block are the same
+ * @nr_proven: if this is not 0, the root counts only if @proof is the checksum
+ *             of what @proven says, which has this many elements
  * @second: for each block of the table, whether its current copy is the
  *          second one
  */
@@ -76,6 +93,9 @@ typedef struct ZonedRoot {
     uint64_t generation;
     uint64_t table_sum;
     bool clean;
+    uint32_t nr_proven;
+    uint32_t proof;
+    ZonedProven proven[ZONED_MAX_PROVEN];
     uint8_t second[ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER];
 } ZonedRoot;
 
@@ -97,6 +117,20 @@ static inline uint32_t zoned_block_nr_zones(const ZonedHeader *h,
 {
     return MIN(ZONED_ZONES_PER_BLOCK, zone_geometry_nr_zones(&h->geometry) -
                                       zoned_block_first_zone(block));
+}
+
+/* Where in a root the list of what it proves begins: behind @second */
+static inline uint32_t zoned_root_proven_offset(const ZonedHeader *h)
+{
+    return ROUND_UP(ZONED_ROOT_HEADER + DIV_ROUND_UP(zoned_table_blocks(h), 8),
+                    16);
+}
+
+/* How long that list can be */
+static inline uint32_t zoned_root_max_proven(const ZonedHeader *h)
+{
+    return MIN(ZONED_MAX_PROVEN,
+               (ZONED_BLOCK_SIZE - zoned_root_proven_offset(h)) / 16);
 }
 
 /* Where copy @copy of block @block of the zone table is in the file */

@@ -11,6 +11,10 @@
  *   data durable that they speak of), writes a root that names the current
  *   copy of each block, and flushes again.  Either the old root counts or the
  *   new one, for all zones at once.
+ * - The first of these flushes is left out where the root can prove that what
+ *   it speaks of is there (zoned-proof.c).  This is only done where the new
+ *   root has all that the old one has, and more: then the old one is right, if
+ *   not complete, whatever becomes of the new one.
  * - A root whose write failed may be on the medium or not.  It is written
  *   again, unchanged, before any other metadata.  So is, to its own place, a
  *   root that was found by an open: who wrote it may have been killed before
@@ -26,6 +30,7 @@
 #include "block/block_int.h"
 #include "trace.h"
 #include "zoned-meta.h"
+#include "zoned-proof.h"
 
 /* How many blocks of the table are read at once */
 #define LOAD_BLOCKS 256
@@ -55,45 +60,74 @@ int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
     return ret;
 }
 
+/* Read copy @copy of the root; *@intact: whether it is one */
+static int read_root(ZonedMeta *m, int copy, ZonedRoot *root, bool *intact,
+                     Error **errp)
+{
+    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
+                     ZONED_BLOCK_SIZE, buf, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the zone table's root");
+    } else {
+        *intact = zoned_root_decode(&m->header, root, buf);
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
 /*
- * The newest root that is intact is the one that counts.  Where the other one
- * is the same, it was written after a flush of the first.
+ * Of the roots that are intact, the newest one counts that proves what it has
+ * to.  Where the other one is the same, it was written after a flush of the
+ * first.
  */
 static int load_root(ZonedMeta *m, Error **errp)
 {
-    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
-    bool found = false;
-    ZonedRoot root;
-    int copy, ret = 0;
+    ZonedRoot roots[ZONED_COPIES];
+    bool intact[ZONED_COPIES];
+    int copy, n, ret;
 
-    m->root_is_durable = false;
+    m->rejected = false;
     m->first_flush = m->header.geometry.conventional_zones;
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        ret = bdrv_pread(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
-                         ZONED_BLOCK_SIZE, buf, 0);
+        ret = read_root(m, copy, &roots[copy], &intact[copy], errp);
         if (ret < 0) {
-            error_setg_errno(errp, -ret,
-                             "Could not read the zone table's root");
-            goto out;
+            return ret;
         }
-        if (!zoned_root_decode(&m->header, &root, buf)) {
+    }
+    m->root_is_durable = intact[0] && intact[1] &&
+                         roots[0].generation == roots[1].generation;
+    m->root_lost = true;
+    copy = intact[0] && intact[1] && zoned_root_is_newer(&roots[1], &roots[0]);
+    for (n = 0; n < ZONED_COPIES; n++, copy = !copy) {
+        if (!intact[copy]) {
             continue;
         }
-        m->root_is_durable = found && root.generation == m->root.generation;
-        if (!found || zoned_root_is_newer(&root, &m->root)) {
-            found = true;
-            m->root = root;
+        ret = zoned_proof_holds(m->file, &m->header, &roots[copy]);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not read what the zone table's "
+                             "root proves");
+            return ret;
+        }
+        if (ret) {
+            m->root = roots[copy];
             m->root_copy = copy;
+            m->root_lost = false;
+            return 0;
+        }
+        trace_zoned_root_rejected(m->file->bs, roots[copy].generation);
+        if (!m->rejected) {
+            m->rejected = true;
+            m->rejected_generation = roots[copy].generation;
         }
     }
-    m->root_lost = !found;
-    if (!found && !m->lost) {
+    if (!m->lost) {
         error_setg(errp, "Both copies of the zone table's root are damaged");
-        ret = -EINVAL;
+        return -EINVAL;
     }
-out:
-    qemu_vfree(buf);
-    return ret;
+    return 0;
 }
 
 static void set_damage_error(ZonedMeta *m, uint32_t block, Error **errp)
@@ -312,7 +346,9 @@ static int load_without_root(ZonedMeta *m, Error **errp)
     uint32_t b;
     int ret = 0;
 
-    m->root = (ZonedRoot) { .generation = 1 };
+    m->root = (ZonedRoot) {
+        .generation = m->rejected ? m->rejected_generation + 1 : 1,
+    };
     m->root_copy = 0;
     m->root_is_durable = true;
     for (b = 0; b < zoned_table_blocks(&m->header) && ret >= 0; b++) {
@@ -440,19 +476,6 @@ static int rewrite_root(ZonedMeta *m)
     return ret;
 }
 
-/* Make the root that was loaded durable, by a flush that does something */
-static int confirm_root(ZonedMeta *m)
-{
-    int ret;
-
-    if (m->root_is_durable) {
-        return 0;
-    }
-    ret = rewrite_root(m);
-    m->root_is_durable = ret >= 0;
-    return ret;
-}
-
 static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
 {
     ZonedCommit *c = g_new(ZonedCommit, 1);
@@ -465,7 +488,39 @@ static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
         .sums = g_new(uint32_t, nr_blocks),
     };
     c->root.generation++;
+    c->root.nr_proven = 0;
     return c;
+}
+
+/*
+ * Let the root of @c prove those zones of @block that have more data in
+ * @entries than before.  One zone at least, so that it proves the block, too.
+ * Returns false if it cannot, or a zone has less data.
+ */
+static bool commit_prove(ZonedMeta *m, ZonedCommit *c, uint32_t block,
+                         const uint64_t *entries)
+{
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
+    bool proven = false;
+    uint32_t i;
+
+    for (i = 0; i < nr_zones; i++) {
+        uint64_t start = zoned_entry_wp(m->entries[first + i]);
+        uint64_t end = zoned_entry_wp(entries[i]);
+
+        if (end < start) {
+            return false;
+        }
+        if (end > start || (i == nr_zones - 1 && !proven)) {
+            proven = zoned_proof_add(&m->header, &c->root, first + i, start,
+                                     end, &c->proven_bytes);
+            if (!proven) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* Add block @block to @c, as the zones are now */
@@ -485,6 +540,7 @@ static void commit_add(ZonedMeta *m, ZonedCommit *c, uint32_t block)
                                     c->buf + (size_t)n * ZONED_BLOCK_SIZE);
     c->root.table_sum += (uint64_t)c->sums[n] - m->sums[block];
     zoned_root_flip(&c->root, block);
+    c->provable = c->provable && commit_prove(m, c, block, entries);
 }
 
 /*
@@ -497,12 +553,16 @@ static ZonedCommit *commit_prepare(ZonedMeta *m)
     ZonedCommit *c = commit_new(m, bitmap_count_one(m->dirty, nr_blocks));
     uint64_t b;
 
+    c->provable = true;
     for (b = find_first_bit(m->dirty, nr_blocks); b < nr_blocks;
          b = find_next_bit(m->dirty, nr_blocks, b + 1)) {
         commit_add(m, c, b);
     }
     bitmap_zero(m->dirty, nr_blocks);
     c->root.clean = false;
+    if (!c->provable) {
+        c->root.nr_proven = 0;
+    }
     return c;
 }
 
@@ -514,10 +574,7 @@ static uint64_t commit_block_offset(ZonedMeta *m, ZonedCommit *c, uint32_t n)
                               block);
 }
 
-/*
- * Write the blocks of @c, neighbours at once, to the copies that its root
- * names, and flush
- */
+/* Write the blocks of @c, neighbours at once, to the copies that it names */
 static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
 {
     uint32_t n, run;
@@ -537,7 +594,7 @@ static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
             return ret;
         }
     }
-    return bdrv_flush(m->file->bs);
+    return 0;
 }
 
 /* Its root has not been written: as if there had been no commit */
@@ -607,12 +664,25 @@ static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
     commit_free(c);
 }
 
-/* Write the root of m->pending, until it is known to be on the medium */
-static int commit_finish(ZonedMeta *m)
+/*
+ * Write the root of m->pending, until it is known to be on the medium.  If it
+ * was written once without success, nobody knows what became of the blocks
+ * that it proves.
+ */
+static int commit_finish(ZonedMeta *m, bool again)
 {
     ZonedCommit *c = m->pending;
-    int ret = write_root(m, &c->root, !m->root_copy);
+    int ret = 0;
 
+    if (again && c->root.nr_proven) {
+        ret = commit_write_blocks(m, c);
+        if (ret >= 0) {
+            ret = bdrv_flush(m->file->bs);
+        }
+    }
+    if (ret >= 0) {
+        ret = write_root(m, &c->root, !m->root_copy);
+    }
     trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
     if (ret < 0) {
         return ret;
@@ -640,7 +710,61 @@ static int mark_unclean(ZonedMeta *m)
 {
     m->pending = commit_new(m, 0);
     m->pending->root.clean = false;
-    return commit_finish(m);
+    return commit_finish(m, false);
+}
+
+/*
+ * There is a newer root than the one that counts, whose proof does not hold.
+ * It might later, when the same data is written again: another root takes its
+ * place before anything is written.
+ */
+static int replace_rejected(ZonedMeta *m)
+{
+    m->pending = commit_new(m, 0);
+    m->pending->root.generation = m->rejected_generation + 1;
+    m->rejected = false;
+    return commit_finish(m, false);
+}
+
+/* Make the root that was loaded durable, by a flush that does something */
+static int confirm_root(ZonedMeta *m)
+{
+    int ret = m->rejected ? replace_rejected(m) : rewrite_root(m);
+
+    m->root_is_durable = ret >= 0;
+    return ret;
+}
+
+/* Come to where the root on the medium is known, and will stay */
+static int settle_root(ZonedMeta *m)
+{
+    int ret = 0;
+
+    if (m->pending) {
+        ret = commit_finish(m, true);
+        m->root_is_durable = m->root_is_durable || ret >= 0;
+    } else if (!m->root_is_durable) {
+        ret = confirm_root(m);
+    }
+    return ret;
+}
+
+/*
+ * Write @c but for its root; flush, unless the root can prove that the rest is
+ * there
+ */
+static int commit_begin(ZonedMeta *m, ZonedCommit *c)
+{
+    int ret = commit_write_blocks(m, c);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (c->root.nr_proven && zoned_proof_take(m->file, &m->header, c)) {
+        return 0;
+    }
+    c->root.nr_proven = 0;
+    return bdrv_flush(m->file->bs);
 }
 
 static int do_commit(ZonedMeta *m)
@@ -648,15 +772,9 @@ static int do_commit(ZonedMeta *m)
     ZonedCommit *c;
     int ret;
 
-    ret = confirm_root(m);
+    ret = settle_root(m);
     if (ret < 0) {
         return ret;
-    }
-    if (m->pending) {
-        ret = commit_finish(m);
-        if (ret < 0) {
-            return ret;
-        }
     }
     if (!zoned_meta_is_dirty(m)) {
         return flush_data(m);
@@ -669,14 +787,14 @@ static int do_commit(ZonedMeta *m)
     }
 
     c = commit_prepare(m);
-    ret = commit_write_blocks(m, c);
+    ret = commit_begin(m, c);
     if (ret < 0) {
         trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
         commit_abort(m, c);
         return ret;
     }
     m->pending = c;
-    return commit_finish(m);
+    return commit_finish(m, false);
 }
 
 int zoned_meta_commit(ZonedMeta *m)
@@ -739,7 +857,7 @@ int zoned_meta_settle(ZonedMeta *m)
     if (m->root.clean) {
         return 0;
     }
-    ret = confirm_root(m);
+    ret = settle_root(m);
     if (ret < 0) {
         return ret;
     }
@@ -749,7 +867,7 @@ int zoned_meta_settle(ZonedMeta *m)
     }
     m->pending = commit_new(m, 0);
     m->pending->root.clean = true;
-    ret = commit_finish(m);
+    ret = commit_finish(m, false);
     if (ret < 0) {
         return ret;
     }

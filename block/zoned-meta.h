@@ -23,6 +23,9 @@
  * @nr_blocks: how many these are
  * @buf: the blocks, ZONED_BLOCK_SIZE each, in the order of @blocks
  * @sums: their checksums
+ * @provable: @root has all that the root before it has, and could prove until
+ *            now what is new
+ * @proven_bytes: how much data it proves
  */
 typedef struct ZonedCommit {
     ZonedRoot root;
@@ -30,6 +33,8 @@ typedef struct ZonedCommit {
     uint32_t nr_blocks;
     uint8_t *buf;
     uint32_t *sums;
+    bool provable;
+    uint64_t proven_bytes;
 } ZonedCommit;
 
 /**
@@ -45,6 +50,8 @@ typedef struct ZonedCommit {
  * @root_copy: where the medium has @root, 0 or 1
  * @lock: held while the medium is brought up to date
  * @root_is_durable: @root would be there after a crash of the host, too
+ * @rejected: the other copy of the root is newer, but does not prove what it
+ *            has to; it has @rejected_generation
  * @first_flush: no flush has reached the medium since the image was opened,
  *               and there are conventional zones
  * @committing: a commit may be on its way to the medium
@@ -69,6 +76,8 @@ typedef struct ZonedMeta {
     ZonedRoot root;
     int root_copy;
     bool root_is_durable;
+    bool rejected;
+    uint64_t rejected_generation;
     bool first_flush;
     CoMutex lock;
     bool committing;

@@ -3,7 +3,7 @@
  * laboratory finds it
  *
  * The format's own code is the one that everybody uses.  The linker replaces
- * three functions that it calls (--wrap) in this program alone.
+ * four functions that it calls (--wrap) in this program alone.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +15,7 @@
 
 static enum {
     NONE,
-    ORDER,      /* a root is written before its table and data are durable */
+    ORDER,      /* a root counts before its table and data are durable */
     REUSE,      /* a zone is written again before its reset is durable */
     CHECKSUM,   /* metadata is taken for intact without its checksum */
 } sabotage;
@@ -42,6 +42,12 @@ int __wrap_bdrv_flush(BlockDriverState *bs)
         return 0;
     }
     return __real_bdrv_flush(bs);
+}
+
+int __wrap_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
+                             const ZonedRoot *root)
+{
+    return sabotage == ORDER ? 1 : __real_zoned_proof_holds(file, h, root);
 }
 
 int __wrap_zoned_meta_commit(ZonedMeta *m)

@@ -9,6 +9,7 @@
 #define TESTS_CRASH_SABOTAGE_H
 
 #include "block/zoned-meta.h"
+#include "block/zoned-proof.h"
 
 /*
  * From now on the format is broken in the way of this name.  Returns false if
@@ -17,11 +18,15 @@
 bool sabotage_begin(const char *name);
 
 /*
- * What the linker makes of three functions: __wrap_... is called in their
+ * What the linker makes of four functions: __wrap_... is called in their
  * place, and __real_... is the function.
  */
 int __real_bdrv_flush(BlockDriverState *bs);
 int __wrap_bdrv_flush(BlockDriverState *bs);
+int __real_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
+                             const ZonedRoot *root);
+int __wrap_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
+                             const ZonedRoot *root);
 int __real_zoned_meta_commit(ZonedMeta *m);
 int __wrap_zoned_meta_commit(ZonedMeta *m);
 uint32_t __real_crc32c(uint32_t crc, const uint8_t *data, unsigned int length);

@@ -4,6 +4,7 @@
 
 import os
 import re
+import struct
 import subprocess
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import unittest
@@ -53,6 +54,30 @@ def parse_report(text: str) -> List[Zone]:
         zones.append(Zone(*sectors, STATES[int(match.group(5))],
                           int(match.group(6))))
     return zones
+
+
+CRC_TABLE = []
+for value in range(256):
+    for _ in range(8):
+        value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+    CRC_TABLE.append(value)
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of metadata"""
+    crc = 0xffffffff
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 0xff]
+    return crc ^ 0xffffffff
+
+
+def sealed(block: bytes) -> bytes:
+    """
+    A root or block of the table with the right checksum, which is behind the
+    magic number
+    """
+    block = block[:4] + bytes(4) + block[8:]
+    return block[:4] + struct.pack('<I', crc32c(block)) + block[8:]
 
 
 class ZonedTestCase(unittest.TestCase):

@@ -46,8 +46,7 @@ static ZonedRoot new_root(uint64_t generation)
         .clean = true,
     };
 
-    r.second[0] = 0x5a;
-    r.second[sizeof(r.second) - 1] = generation;
+    r.second[0] = 0x5a ^ generation;
     return r;
 }
 
@@ -375,8 +374,62 @@ static void test_root_round_trip(void)
         g_assert_cmpuint(got.generation, ==, UINT64_MAX - 1);
         g_assert_cmpuint(got.table_sum, ==, r.table_sum);
         g_assert(got.clean == clean);
-        g_assert(!memcmp(got.second, r.second, sizeof(r.second)));
+        g_assert_cmpuint(got.second[0], ==, r.second[0]);
     }
+}
+
+static void test_root_proven(void)
+{
+    ZonedHeader h = new_header();
+    ZonedRoot r = new_root(7), got;
+    uint8_t buf[ZONED_BLOCK_SIZE];
+    uint32_t n;
+
+    g_assert_cmpuint(zoned_root_max_proven(&h), ==, ZONED_MAX_PROVEN);
+    r.proof = 0x89abcdef;
+    for (n = 0; n < ZONED_MAX_PROVEN; n++) {
+        r.proven[r.nr_proven++] = (ZonedProven) {
+            .zone = 0x1000000 + n,
+            .start = 0x1234567890 + n,
+        };
+    }
+    zoned_root_encode(&h, &r, buf);
+    g_assert(zoned_root_decode(&h, &got, buf));
+    g_assert_cmpuint(got.nr_proven, ==, r.nr_proven);
+    g_assert_cmpuint(got.proof, ==, r.proof);
+    g_assert_cmpuint(got.second[0], ==, r.second[0]);
+    for (n = 0; n < ZONED_MAX_PROVEN; n++) {
+        g_assert_cmpuint(got.proven[n].zone, ==, r.proven[n].zone);
+        g_assert_cmpuint(got.proven[n].start, ==, r.proven[n].start);
+    }
+}
+
+/* What is proven stands behind the copies of the blocks, if there is room */
+static void test_root_room_to_prove(void)
+{
+    const uint64_t zone = 4096, block = ZONED_ZONES_PER_BLOCK * zone;
+    ZonedHeader h = new_header();
+    ZonedRoot r = new_root(7), got;
+    uint8_t buf[ZONED_BLOCK_SIZE];
+
+    h.geometry.zone_size = h.geometry.zone_capacity = zone;
+    h.geometry.size = block * ZONED_MAX_TABLE_BLOCKS;
+    g_assert_cmpuint(zoned_root_max_proven(&h), ==, 0);
+    r.second[sizeof(r.second) - 1] = 0xa5;
+    zoned_root_encode(&h, &r, buf);
+    g_assert(zoned_root_decode(&h, &got, buf));
+    g_assert(!memcmp(got.second, r.second, sizeof(r.second)));
+
+    /* One more than there is room for is read by nobody */
+    h.geometry.size = block * (ZONED_MAX_TABLE_BLOCKS - 2 * 16 * 8);
+    g_assert_cmpuint(zoned_root_max_proven(&h), ==, 2);
+    r.nr_proven = 2;
+    zoned_root_encode(&h, &r, buf);
+    g_assert(zoned_root_decode(&h, &got, buf));
+    stl_le_p(buf + 40, 3);
+    stl_le_p(buf + 4, 0);
+    stl_le_p(buf + 4, crc32c(0xffffffff, buf, sizeof(buf)));
+    g_assert(!zoned_root_decode(&h, &got, buf));
 }
 
 /* There is a generation after each, or the next commit would be lost */
@@ -726,6 +779,8 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-codec/header/layout", test_header_layout);
     g_test_add_func("/zone-codec/header/forged", test_header_forged);
     g_test_add_func("/zone-codec/root/round-trip", test_root_round_trip);
+    g_test_add_func("/zone-codec/root/proven", test_root_proven);
+    g_test_add_func("/zone-codec/root/room-to-prove", test_root_room_to_prove);
     g_test_add_func("/zone-codec/root/newer", test_root_newer);
     g_test_add_func("/zone-codec/root/copies", test_root_copies);
     g_test_add_func("/zone-codec/root/other-length", test_root_other_length);

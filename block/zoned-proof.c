@@ -1,0 +1,188 @@
+/*
+ * The zoned image format: roots that prove what they speak of
+ *
+ * Without this, a commit needs two flushes: the table and the data have to be
+ * durable before the root is written.  Where it only adds a little data, the
+ * data is read back and its checksum put into the root; then one flush makes
+ * all durable, and a crash before its end is seen when the image is opened.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <zlib.h>
+#include "qemu/bswap.h"
+#include "qemu/memalign.h"
+#include "block/block_int.h"
+#include "zoned-proof.h"
+
+/* How much is read at once */
+#define CHUNK (256 * KiB)
+
+/*
+ * A checksum on its way.
+ *
+ * @commit: NULL, or that of @root, which has blocks of the table
+ * @buf: CHUNK bytes
+ * @block: number of the block of the table that was read last
+ * @entries, @block_sum: what it says, and its own checksum
+ * @bytes: how much data may still be read
+ * @sum: until now
+ */
+typedef struct ProofSum {
+    BdrvChild *file;
+    const ZonedHeader *header;
+    const ZonedRoot *root;
+    const ZonedCommit *commit;
+    uint8_t *buf;
+    uint32_t block;
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    uint32_t block_sum;
+    uint64_t bytes;
+    uint32_t sum;
+} ProofSum;
+
+bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
+                     uint64_t start, uint64_t end, uint64_t *bytes)
+{
+    if (root->nr_proven == zoned_root_max_proven(h) ||
+        end - start > ZONED_MAX_PROVEN_BYTES - *bytes) {
+        return false;
+    }
+    root->proven[root->nr_proven++] = (ZonedProven) {
+        .zone = zone,
+        .start = start,
+    };
+    *bytes += end - start;
+    return true;
+}
+
+/*
+ * The functions below return 1; 0 where the medium has something that cannot
+ * be proven; or the error of a read.
+ */
+
+static int read_block(ProofSum *p, uint32_t block, uint8_t *buf)
+{
+    uint64_t offset = zoned_table_offset(p->header,
+                                         zoned_root_copy(p->root, block),
+                                         block);
+    int ret = bdrv_pread(p->file, offset, ZONED_BLOCK_SIZE, buf, 0);
+
+    return ret < 0 ? ret : 1;
+}
+
+/* What block @block says, which need not be read if it is of p->commit */
+static int load_block(ProofSum *p, uint32_t block)
+{
+    const ZonedCommit *c = p->commit;
+    const uint8_t *buf = p->buf;
+    uint32_t n;
+    int ret;
+
+    for (n = 0; c && n < c->nr_blocks; n++) {
+        if (c->blocks[n] == block) {
+            buf = c->buf + (size_t)n * ZONED_BLOCK_SIZE;
+        }
+    }
+    if (buf == p->buf) {
+        ret = read_block(p, block, p->buf);
+        if (ret <= 0) {
+            return ret;
+        }
+    }
+    if (!zoned_table_decode(p->header, block, p->entries, buf,
+                            &p->block_sum)) {
+        return 0;
+    }
+    p->block = block;
+    return 1;
+}
+
+static int add_data(ProofSum *p, uint64_t offset, uint64_t bytes)
+{
+    while (bytes) {
+        uint64_t n = MIN(bytes, CHUNK);
+        int ret = bdrv_pread(p->file, offset, n, p->buf, 0);
+
+        if (ret < 0) {
+            return ret;
+        }
+        p->sum = crc32(p->sum, p->buf, n);
+        offset += n;
+        bytes -= n;
+    }
+    return 1;
+}
+
+static int add_zone(ProofSum *p, const ZonedProven *z)
+{
+    const ZoneGeometry *g = &p->header->geometry;
+    uint32_t block = z->zone / ZONED_ZONES_PER_BLOCK;
+    uint8_t block_sum[sizeof(uint32_t)];
+    uint64_t end;
+
+    if (z->zone >= zone_geometry_nr_zones(g)) {
+        return 0;
+    }
+    if (block != p->block) {
+        int ret = load_block(p, block);
+
+        if (ret <= 0) {
+            return ret;
+        }
+    }
+    end = zoned_entry_wp(p->entries[z->zone % ZONED_ZONES_PER_BLOCK]);
+    if (end < z->start || end > zone_geometry_capacity(g, z->zone) ||
+        end - z->start > p->bytes) {
+        return 0;
+    }
+    stl_le_p(block_sum, p->block_sum);
+    p->sum = crc32(p->sum, block_sum, sizeof(block_sum));
+    p->bytes -= end - z->start;
+    return add_data(p, p->header->data_offset +
+                       zone_geometry_start(g, z->zone) + z->start,
+                    end - z->start);
+}
+
+static int take_sum(BdrvChild *file, const ZonedHeader *h,
+                    const ZonedRoot *root, const ZonedCommit *c, uint32_t *sum)
+{
+    ProofSum p = {
+        .file = file,
+        .header = h,
+        .root = root,
+        .commit = c,
+        .buf = qemu_blockalign(file->bs, CHUNK),
+        .block = UINT32_MAX,
+        .bytes = ZONED_MAX_PROVEN_BYTES,
+        .sum = crc32(0, NULL, 0),
+    };
+    uint32_t n;
+    int ret = 1;
+
+    for (n = 0; n < root->nr_proven && ret > 0; n++) {
+        ret = add_zone(&p, &root->proven[n]);
+    }
+    qemu_vfree(p.buf);
+    *sum = p.sum;
+    return ret;
+}
+
+bool zoned_proof_take(BdrvChild *file, const ZonedHeader *h, ZonedCommit *c)
+{
+    return take_sum(file, h, &c->root, c, &c->root.proof) > 0;
+}
+
+int zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
+                      const ZonedRoot *root)
+{
+    uint32_t sum;
+    int ret;
+
+    if (!root->nr_proven) {
+        return 1;
+    }
+    ret = take_sum(file, h, root, NULL, &sum);
+    return ret <= 0 ? ret : sum == root->proof;
+}
