@@ -34,4 +34,7 @@ if command -v ccache > /dev/null; then
     # One cache for clones in different folders
     export CCACHE_BASEDIR="${CCACHE_BASEDIR-$build}"
     export CCACHE_NOHASHDIR="${CCACHE_NOHASHDIR-1}"
+    # gcc lists the headers anyway.  To preprocess each file just to look it up
+    # makes a first build take half as long again.
+    export CCACHE_DEPEND="${CCACHE_DEPEND-1}"
 fi
