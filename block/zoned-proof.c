@@ -20,6 +20,12 @@
 #define CHUNK (256 * KiB)
 
 /*
+ * How much data a new root proves, at most.  To read back more than that takes
+ * longer than a flush where the page cache of the host is not used.
+ */
+#define MAX_NEW_BYTES (256 * KiB)
+
+/*
  * A checksum on its way.
  *
  * @commit: NULL, or that of @root, which has blocks of the table
@@ -46,7 +52,7 @@ bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
                      uint64_t start, uint64_t end, uint64_t *bytes)
 {
     if (root->nr_proven == zoned_root_max_proven(h) ||
-        end - start > ZONED_MAX_PROVEN_BYTES - *bytes) {
+        end - start > MAX_NEW_BYTES - *bytes) {
         return false;
     }
     root->proven[root->nr_proven++] = (ZonedProven) {

@@ -21,8 +21,8 @@
  *
  * @bytes: how much data @root proves; is added to
  *
- * Returns false if that would be more than one root can prove; nothing is
- * added then.
+ * Returns false if that would be more than one root can prove, or than it is
+ * worth; nothing is added then.
  */
 bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
                      uint64_t start, uint64_t end, uint64_t *bytes);
