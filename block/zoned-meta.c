@@ -664,25 +664,12 @@ static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
     commit_free(c);
 }
 
-/*
- * Write the root of m->pending, until it is known to be on the medium.  If it
- * was written once without success, nobody knows what became of the blocks
- * that it proves.
- */
-static int commit_finish(ZonedMeta *m, bool again)
+/* Write the root of m->pending, until it is known to be on the medium */
+static int commit_finish(ZonedMeta *m)
 {
     ZonedCommit *c = m->pending;
-    int ret = 0;
+    int ret = write_root(m, &c->root, !m->root_copy);
 
-    if (again && c->root.nr_proven) {
-        ret = commit_write_blocks(m, c);
-        if (ret >= 0) {
-            ret = bdrv_flush(m->file->bs);
-        }
-    }
-    if (ret >= 0) {
-        ret = write_root(m, &c->root, !m->root_copy);
-    }
     trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
     if (ret < 0) {
         return ret;
@@ -710,7 +697,7 @@ static int mark_unclean(ZonedMeta *m)
 {
     m->pending = commit_new(m, 0);
     m->pending->root.clean = false;
-    return commit_finish(m, false);
+    return commit_finish(m);
 }
 
 /*
@@ -723,7 +710,7 @@ static int replace_rejected(ZonedMeta *m)
     m->pending = commit_new(m, 0);
     m->pending->root.generation = m->rejected_generation + 1;
     m->rejected = false;
-    return commit_finish(m, false);
+    return commit_finish(m);
 }
 
 /* Make the root that was loaded durable, by a flush that does something */
@@ -741,7 +728,7 @@ static int settle_root(ZonedMeta *m)
     int ret = 0;
 
     if (m->pending) {
-        ret = commit_finish(m, true);
+        ret = commit_finish(m);
         m->root_is_durable = m->root_is_durable || ret >= 0;
     } else if (!m->root_is_durable) {
         ret = confirm_root(m);
@@ -794,7 +781,7 @@ static int do_commit(ZonedMeta *m)
         return ret;
     }
     m->pending = c;
-    return commit_finish(m, false);
+    return commit_finish(m);
 }
 
 int zoned_meta_commit(ZonedMeta *m)
@@ -867,7 +854,7 @@ int zoned_meta_settle(ZonedMeta *m)
     }
     m->pending = commit_new(m, 0);
     m->pending->root.clean = true;
-    ret = commit_finish(m, false);
+    ret = commit_finish(m);
     if (ret < 0) {
         return ret;
     }
