@@ -83,7 +83,7 @@ typedef struct QEMU_PACKED DiskTable {
 
 QEMU_BUILD_BUG_ON(sizeof(DiskHeader) > ZONED_BLOCK_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskRoot) != ZONED_BLOCK_SIZE);
-QEMU_BUILD_BUG_ON(sizeof(DiskProven) != 16);
+QEMU_BUILD_BUG_ON(sizeof(DiskProven) != ZONED_PROVEN_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskTable) != ZONED_BLOCK_SIZE);
 
 /* CRC32C of a block whose checksum is at @crc_offset, as if that was zero */

@@ -46,6 +46,9 @@
 #define ZONED_MAX_PROVEN        64
 #define ZONED_MAX_PROVEN_BYTES  (4 * MiB)
 
+/* Of an element of the list in a root of what it proves; it is aligned so */
+#define ZONED_PROVEN_SIZE       16
+
 /* Bounds of the creation options; the rest follows from ZoneGeometry */
 #define ZONED_MIN_GRANULARITY   512
 #define ZONED_MAX_GRANULARITY   (64 * KiB)
@@ -123,14 +126,15 @@ static inline uint32_t zoned_block_nr_zones(const ZonedHeader *h,
 static inline uint32_t zoned_root_proven_offset(const ZonedHeader *h)
 {
     return ROUND_UP(ZONED_ROOT_HEADER + DIV_ROUND_UP(zoned_table_blocks(h), 8),
-                    16);
+                    ZONED_PROVEN_SIZE);
 }
 
 /* How long that list can be */
 static inline uint32_t zoned_root_max_proven(const ZonedHeader *h)
 {
     return MIN(ZONED_MAX_PROVEN,
-               (ZONED_BLOCK_SIZE - zoned_root_proven_offset(h)) / 16);
+               (ZONED_BLOCK_SIZE - zoned_root_proven_offset(h)) /
+               ZONED_PROVEN_SIZE);
 }
 
 /* Where copy @copy of block @block of the zone table is in the file */

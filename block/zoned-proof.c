@@ -63,37 +63,34 @@ bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
     return true;
 }
 
+/* Block @block, which is one of those of @c */
+static const uint8_t *commit_block(const ZonedCommit *c, uint32_t block)
+{
+    uint32_t n = 0;
+
+    while (c->blocks[n] != block) {
+        n++;
+    }
+    return c->buf + (size_t)n * ZONED_BLOCK_SIZE;
+}
+
 /*
  * The functions below return 1; 0 where the medium has something that cannot
  * be proven; or the error of a read.
  */
 
-static int read_block(ProofSum *p, uint32_t block, uint8_t *buf)
-{
-    uint64_t offset = zoned_table_offset(p->header,
-                                         zoned_root_copy(p->root, block),
-                                         block);
-    int ret = bdrv_pread(p->file, offset, ZONED_BLOCK_SIZE, buf, 0);
-
-    return ret < 0 ? ret : 1;
-}
-
-/* What block @block says, which need not be read if it is of p->commit */
+/* What block @block says; a commit still has what it has written */
 static int load_block(ProofSum *p, uint32_t block)
 {
-    const ZonedCommit *c = p->commit;
-    const uint8_t *buf = p->buf;
-    uint32_t n;
-    int ret;
+    const uint8_t *buf = p->commit ? commit_block(p->commit, block) : p->buf;
 
-    for (n = 0; c && n < c->nr_blocks; n++) {
-        if (c->blocks[n] == block) {
-            buf = c->buf + (size_t)n * ZONED_BLOCK_SIZE;
-        }
-    }
-    if (buf == p->buf) {
-        ret = read_block(p, block, p->buf);
-        if (ret <= 0) {
+    if (!p->commit) {
+        int copy = zoned_root_copy(p->root, block);
+        int ret = bdrv_pread(p->file,
+                             zoned_table_offset(p->header, copy, block),
+                             ZONED_BLOCK_SIZE, p->buf, 0);
+
+        if (ret < 0) {
             return ret;
         }
     }
