@@ -109,6 +109,34 @@ def program_seconds(guest, command, times):
     return (float(end) - float(start)) / times
 
 
+def bytes_per_zone(guest):
+    """What a zone takes in memory once its write pointer is known."""
+    before, after = guest.sh('''
+        blkzone reset /dev/large
+        mkfifo /tmp/commands
+        ours-qemu-io {0} </tmp/commands >/tmp/answers &
+        exec 4>/tmp/commands
+        reports=0
+        print_resident() {{
+            echo 'zrp 0 1' >&4
+            reports=$((reports + 1))
+            while [ "$(grep -c start: /tmp/answers)" -lt $reports ]; do
+                sleep 1
+            done
+            sed -nE 's/^VmRSS:[^0-9]*([0-9]+) kB/\\1/p' /proc/$!/status
+        }}
+        echo 'write -q 0 4k' >&4
+        print_resident
+        # A write has the pointers of the zones behind it read as well
+        seq 1 {1} | sed 's/.*/write -q &M 4k/' >&4
+        print_resident
+        exec 4>&-
+        wait
+        rm /tmp/commands
+    '''.format(image('large'), NR_ZONES - 1)).split()
+    return (int(after) - int(before)) * 1024 / NR_ZONES
+
+
 def measure_once(guest, results):
     def note(work, way, seconds):
         results.setdefault(work, {}).setdefault(way, []).append(seconds)
@@ -144,7 +172,7 @@ def measure(build, runs):
                      irqmode=0)
         for _ in range(runs):
             measure_once(guest, results)
-    return results
+        return results, bytes_per_zone(guest)
 
 
 def print_ratios(title, rows, numerator, denominators):
@@ -176,13 +204,16 @@ def print_tables(rows):
 
 def bench(build, runs, json_file):
     """Measure, print ratios, and write all figures to @json_file if it is."""
-    results = measure(pathlib.Path(build).resolve(), runs)
+    results, memory = measure(pathlib.Path(build).resolve(), runs)
     rows = [{'work': work, 'aio': aio, 'depth': depth,
              'seconds': {way: statistics.median(seconds)
                          for way, seconds in ways.items()},
              'runs': ways}
             for (work, aio, depth), ways in results.items()]
     print_tables(rows)
+    print(f'Memory for each of {NR_ZONES} zones that are written to: '
+          f'{memory:.0f} bytes')
+    rows.append({'work': 'memory per zone', 'bytes': memory})
     if json_file:
         pathlib.Path(json_file).write_text(json.dumps(rows, indent=2) + '\n',
                                            encoding='ascii')

@@ -136,7 +136,7 @@ class Guest:
             os.path.join(build_dir, 'bin/qemu-system-x86_64'),
             '-nodefaults', '-display', 'none', '-accel', 'tcg',
             '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', memory,
-            '-kernel', os.path.join(kit, 'vmlinuz' + suffix),
+            '-kernel', os.path.join(kit, 'kernel' + suffix),
             '-initrd', initrd,
             '-append', 'console=ttyS0 panic=-1 loglevel=6 mitigations=off '
                        'no_timer_check',
