@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <zlib.h>
 #include "qemu/bswap.h"
 #include "qemu/crc32c.h"
 #include "image.h"
@@ -15,6 +16,7 @@
 
 /* Fields of a root */
 #define ROOT_SUM        24
+#define ROOT_PROOF      44
 #define ROOT_SECOND     64
 
 /* More takes too long */
@@ -118,8 +120,27 @@ void image_put(Memory *m, const ZonedHeader *h)
     m->length = zoned_file_size(h);
 }
 
+/* A newer root, which proves some zones of the first block of the table */
+static void put_proving_root(Memory *m, Input *in, const ZonedHeader *h,
+                             ZonedRoot *root)
+{
+    uint32_t n;
+
+    root->generation++;
+    root->clean = false;
+    root->nr_proven = input_take(in, 1) % (zoned_root_max_proven(h) + 1);
+    for (n = 0; n < root->nr_proven; n++) {
+        root->proven[n].zone = h->geometry.conventional_zones +
+                               input_take(in, 1);
+        root->proven[n].start = input_take(in, 1) *
+                                h->geometry.write_granularity;
+    }
+    zoned_root_encode(h, root, memory_page(m, ZONED_ROOT_BLOCK));
+}
+
 /* One that has been used */
-static void put_used_image(Memory *m, Input *in, const ZonedHeader *h)
+static void put_used_image(Memory *m, Input *in, const ZonedHeader *h,
+                           bool proving)
 {
     g_autofree uint64_t *entries =
         g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
@@ -128,6 +149,9 @@ static void put_used_image(Memory *m, Input *in, const ZonedHeader *h)
     root.clean = root.generation % 2;
     fill_entries(in, h, entries);
     put_image(m, h, &root, entries);
+    if (proving) {
+        put_proving_root(m, in, h, &root);
+    }
 }
 
 /* Any bytes at any place of the metadata */
@@ -198,6 +222,64 @@ static void seal_all(Memory *m)
     }
 }
 
+/* What @z has to do with a proof; nothing if it is wrong */
+static uint32_t prove_zone(Memory *m, const ZonedHeader *h,
+                           const ZonedRoot *root, const ZonedProven *z,
+                           uint32_t proof)
+{
+    uint32_t block = z->zone / ZONED_ZONES_PER_BLOCK;
+    g_autofree uint64_t *entries = g_new0(uint64_t, ZONED_ZONES_PER_BLOCK);
+    g_autofree uint8_t *data = NULL;
+    const uint8_t *table;
+    uint64_t end;
+    uint32_t sum;
+
+    if (z->zone >= zone_geometry_nr_zones(&h->geometry)) {
+        return proof;
+    }
+    table = memory_page(m, zoned_table_offset(h, zoned_root_copy(root, block),
+                                              block) / MEMORY_PAGE);
+    if (!zoned_table_decode(h, block, entries, table, &sum)) {
+        return proof;
+    }
+    end = zoned_entry_wp(entries[z->zone % ZONED_ZONES_PER_BLOCK]);
+    if (end < z->start || end - z->start > ZONED_MAX_PROVEN_BYTES) {
+        return proof;
+    }
+    data = g_malloc(end - z->start);
+    memory_get(m, h->data_offset + zone_geometry_start(&h->geometry, z->zone) +
+               z->start, data, end - z->start);
+    proof = crc32(proof, table + OTHER_CRC, sizeof(uint32_t));
+    return crc32(proof, data, end - z->start);
+}
+
+/* The proofs of the roots, after all that they depend on */
+static void prove_all(Memory *m)
+{
+    g_autofree ZonedRoot *root = g_new(ZonedRoot, 1);
+    ZonedHeader h;
+    uint32_t copy, n;
+
+    if (image_is_huge(m) ||
+        (zoned_header_decode(&h, memory_page(m, 0), NULL) < 0 &&
+         zoned_header_decode(&h, memory_page(m, 1), NULL) < 0)) {
+        return;
+    }
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        uint8_t *page = memory_page(m, ZONED_ROOT_BLOCK + copy);
+        uint32_t proof = crc32(0, NULL, 0);
+
+        if (!zoned_root_decode(&h, root, page) || !root->nr_proven) {
+            continue;
+        }
+        for (n = 0; n < root->nr_proven; n++) {
+            proof = prove_zone(m, &h, root, &root->proven[n], proof);
+        }
+        stl_le_p(page + ROOT_PROOF, proof);
+        seal(page, OTHER_CRC);
+    }
+}
+
 bool image_is_huge(Memory *m)
 {
     ZonedHeader h;
@@ -235,11 +317,14 @@ uint8_t image_make(Memory *m, Input *in)
         memory_put(m, 0, in->data, in->size);
     } else {
         describe(in, &h);
-        put_used_image(m, in, &h);
+        put_used_image(m, in, &h, flags & IMAGE_PROVING);
         change(m, in);
     }
     if (flags & IMAGE_SEAL) {
         seal_all(m);
+    }
+    if (flags & IMAGE_PROVE) {
+        prove_all(m);
     }
     set_length(m, flags & IMAGE_CUT);
     return flags;

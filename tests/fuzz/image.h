@@ -27,12 +27,16 @@ uint64_t input_take(Input *in, int bytes);
  * IMAGE_SEAL: then all checksums are made right, so that what is behind them
  *             can be reached.
  * IMAGE_CUT: the file is a bit too short.
+ * IMAGE_PROVE: all proofs of roots are made right.
+ * IMAGE_PROVING: there is a root that proves data, with a wrong proof.
  */
 #define IMAGE_RAW       0x01
 #define IMAGE_SEAL      0x02
 #define IMAGE_CUT       0x04
 #define IMAGE_REPAIR    0x08 /* for the user of the image */
 #define IMAGE_READONLY  0x10
+#define IMAGE_PROVE     0x20
+#define IMAGE_PROVING   0x40
 
 uint8_t image_make(Memory *m, Input *in);
 

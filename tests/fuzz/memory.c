@@ -60,8 +60,10 @@ void memory_put(Memory *m, uint64_t offset, const void *data, size_t bytes)
     }
 }
 
-static void memory_get(Memory *m, uint64_t offset, uint8_t *data, size_t bytes)
+void memory_get(Memory *m, uint64_t offset, void *to, size_t bytes)
 {
+    uint8_t *data = to;
+
     while (bytes) {
         size_t in_page = offset % MEMORY_PAGE;
         size_t n = MIN(bytes, MEMORY_PAGE - in_page);

@@ -34,6 +34,9 @@ uint8_t *memory_page(Memory *m, uint64_t n);
 /* Put @bytes at @offset, whatever the length of the node is */
 void memory_put(Memory *m, uint64_t offset, const void *data, size_t bytes);
 
+/* Get @bytes from @offset on; what was never put there is zero */
+void memory_get(Memory *m, uint64_t offset, void *to, size_t bytes);
+
 /* A node on @m, called @node_name; it does not own @m */
 BlockDriverState *memory_open(Memory *m, const char *node_name);
 
