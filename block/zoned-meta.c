@@ -609,6 +609,16 @@ static void commit_abort(ZonedMeta *m, ZonedCommit *c)
 }
 
 /*
+ * Whether a zone can be discarded that is going to have entry @new.  A root
+ * that was in doubt for a while may not know of what was written meanwhile.
+ */
+static bool is_emptied(ZonedMeta *m, uint32_t zone, uint64_t new)
+{
+    return new == 0 && zoned_entry_wp(m->entries[zone]) &&
+           m->done_wp(m->opaque, zone) == 0;
+}
+
+/*
  * Give the space of the zones of @block back that held data and are empty in
  * @entries.  This is a hint, so errors do not matter.
  */
@@ -624,8 +634,7 @@ static void discard_emptied(ZonedMeta *m, uint32_t block,
         uint64_t start = zone_geometry_start(g, first + i);
         uint64_t bytes = 0;
 
-        while (i < nr_zones && entries[i] == 0 &&
-               zoned_entry_wp(m->entries[first + i])) {
+        while (i < nr_zones && is_emptied(m, first + i, entries[i])) {
             bytes += zone_geometry_length(g, first + i);
             i++;
         }
