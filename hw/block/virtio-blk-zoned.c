@@ -469,11 +469,14 @@ static uint8_t submit_mgmt(VirtIOBlockReq *req, BlockZoneOp op, uint64_t sector)
  * The sector comes first and the status last.  They are nine bytes in the
  * specification, but sixteen from Linux, which has padding between the two.
  */
+/* The used length counts the whole buffer here, too */
 static void zone_append_reply(VirtIOBlkZoneReq *zr)
 {
     uint64_t sector = cpu_to_le64(zr->offset >> BDRV_SECTOR_BITS);
+    size_t done;
 
-    iov_from_buf(zr->in_iov, zr->in_num, 0, &sector, sizeof(sector));
+    done = iov_from_buf(zr->in_iov, zr->in_num, 0, &sector, sizeof(sector));
+    iov_memset(zr->in_iov, zr->in_num, done, 0, -1);
 }
 
 /* What of an append can be told from the request alone */
@@ -481,7 +484,8 @@ static uint8_t check_append(VirtIOBlock *s, uint64_t sector, size_t bytes,
                             size_t reply_size)
 {
     if (!blk_is_writable(s->blk) || sector >= disk_sectors(s) ||
-        !QEMU_IS_ALIGNED(bytes, virtio_blk_zoned_request_unit(s))) {
+        !QEMU_IS_ALIGNED(bytes, virtio_blk_zoned_request_unit(s)) ||
+        reply_size > BDRV_REQUEST_MAX_BYTES) {
         return VIRTIO_BLK_S_IOERR;
     }
     if (reply_size < sizeof(uint64_t)) {
