@@ -657,16 +657,6 @@ static int coroutine_fn check_conventional(ZoneQueue *zq, uint64_t offset,
     return 0;
 }
 
-int coroutine_fn zone_queue_co_check_read(ZoneQueue *zq, int64_t offset,
-                                          int64_t bytes)
-{
-    if (zq->model != BLK_Z_HM || bytes == 0 ||
-        is_in_one_zone(zq, offset, bytes)) {
-        return 0;
-    }
-    return check_conventional(zq, offset, bytes);
-}
-
 int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
                                      QEMUIOVector *qiov)
 {

@@ -70,16 +70,6 @@ int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
                                      QEMUIOVector *qiov);
 
 /**
- * zone_queue_co_check_read: whether @bytes at @offset may be read at once.
- *
- * Returns 0; -BLK_ZERR_INVALID if they are in more than one zone of a
- * host-managed device and not all of these are conventional; or what the
- * report fails with.
- */
-int coroutine_fn zone_queue_co_check_read(ZoneQueue *zq, int64_t offset,
-                                          int64_t bytes);
-
-/**
  * zone_queue_co_append: write @qiov at the write pointer of the zone that
  * starts at *@offset; *@offset is set to where the data went, on success only.
  *

@@ -116,6 +116,64 @@ int coroutine_fn bdrv_co_zone_report(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
+int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes)
+{
+    BlockZoneDescriptor zones[16];
+    uint64_t zone_size = bs->bl.zone_size;
+    int64_t end = offset + bytes;
+    IO_CODE();
+
+    if (!zoned_node_has_zones(bs) || bytes == 0 ||
+        offset / zone_size == (end - 1) / zone_size) {
+        return 0;
+    }
+    while (offset < end) {
+        uint32_t i, nr_zones = ARRAY_SIZE(zones);
+        int ret = bdrv_co_zone_report(bs, offset, &nr_zones, zones);
+
+        if (ret < 0) {
+            return ret;
+        }
+        for (i = 0; i < nr_zones && offset < end; i++) {
+            if (zones[i].type == BLK_ZT_SWR) {
+                return -BLK_ZERR_INVALID;
+            }
+            offset = zones[i].start + zones[i].length;
+        }
+    }
+    return 0;
+}
+
+int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
+                                              int64_t offset, int64_t bytes)
+{
+    BlockZoneDescriptor zone;
+    uint32_t nr_zones = 1;
+    int ret;
+    IO_CODE();
+
+    ret = bdrv_co_zone_check_span(bs, offset, bytes);
+    if (ret >= 0) {
+        ret = bdrv_co_zone_report(bs, offset, &nr_zones, &zone);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    switch (zone.state) {
+    case BLK_ZS_NOT_WP:
+        return 0;
+    case BLK_ZS_FULL:
+        return -BLK_ZERR_INVALID;
+    case BLK_ZS_RDONLY:
+        return -BLK_ZERR_RDONLY;
+    case BLK_ZS_OFFLINE:
+        return -BLK_ZERR_OFFLINE;
+    default:
+        return -BLK_ZERR_NOT_AT_WP;
+    }
+}
+
 static int zone_mgmt_check(BlockDriverState *bs, int64_t offset, int64_t bytes,
                            int64_t *size)
 {
@@ -289,10 +347,6 @@ static int zone_append_check(BlockDriverState *bs, int64_t offset,
         bytes > (uint64_t)bl->max_append_sectors * BDRV_SECTOR_SIZE ||
         bytes > zone_end(bs, offset, *size) - offset) {
         return -BLK_ZERR_INVALID;
-    }
-    if (!QEMU_IS_ALIGNED(bytes, MAX(bl->write_granularity,
-                                    bl->request_alignment))) {
-        return -BLK_ZERR_NOT_AT_WP;
     }
     return 0;
 }

@@ -53,19 +53,29 @@ static uint64_t data_bytes_at(BDRVZonedState *s, uint64_t offset)
     return end > in_zone ? end - in_zone : 0;
 }
 
-static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
-                                             int64_t offset, int64_t bytes,
-                                             QEMUIOVector *qiov,
-                                             size_t qiov_offset,
-                                             BdrvRequestFlags flags)
+/* How much of @bytes from @offset on can be read at once */
+static int64_t bytes_to_read(BDRVZonedState *s, int64_t offset, int64_t bytes)
+{
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t i = zone_geometry_index(g, offset);
+
+    /* Zones have conventional ones before them only */
+    if (zone_geometry_is_conventional(g, i)) {
+        i = g->conventional_zones - 1;
+    }
+    return MIN(bytes, zone_geometry_start(g, i) + zone_geometry_length(g, i) -
+                      offset);
+}
+
+/* A read that does not leave its zone, unless it is of conventional zones */
+static int coroutine_fn read_zone(BlockDriverState *bs, int64_t offset,
+                                  int64_t bytes, QEMUIOVector *qiov,
+                                  size_t qiov_offset, BdrvRequestFlags flags)
 {
     BDRVZonedState *s = bs->opaque;
     int64_t data = bytes;
     int ret;
 
-    if (s->damaged) {
-        return -EIO;
-    }
     ret = zone_set_check_read(s->meta.zones, offset, bytes);
     if (ret < 0) {
         return ret;
@@ -80,6 +90,31 @@ static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
     ret = bdrv_co_preadv_part(bs->file, to_file(s, offset), data, qiov,
                               qiov_offset, flags);
     return blk_zone_medium_error(ret);
+}
+
+static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
+                                             int64_t offset, int64_t bytes,
+                                             QEMUIOVector *qiov,
+                                             size_t qiov_offset,
+                                             BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    if (s->damaged) {
+        return -EIO;
+    }
+    while (bytes) {
+        int64_t n = bytes_to_read(s, offset, bytes);
+        int ret = read_zone(bs, offset, n, qiov, qiov_offset, flags);
+
+        if (ret < 0) {
+            return ret;
+        }
+        offset += n;
+        qiov_offset += n;
+        bytes -= n;
+    }
+    return 0;
 }
 
 static int coroutine_fn zoned_co_flush(BlockDriverState *bs)

@@ -47,6 +47,28 @@ int coroutine_fn bdrv_co_zone_report(BlockDriverState *bs, int64_t offset,
                                      BlockZoneDescriptor *zones);
 
 /**
+ * bdrv_co_zone_check_span: whether @bytes at @offset, which are on the disk, may
+ * be written at once, or read by a device that knows zones.  Everybody else may
+ * read across zones.
+ *
+ * Returns 0; -BLK_ZERR_INVALID (more than one zone, and one that has to be
+ * written sequentially among them), or what a report fails with.
+ */
+int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes);
+
+/**
+ * bdrv_co_zone_check_unaligned: whether a write that is not aligned to
+ * request_alignment may be padded, which it may in conventional zones.
+ *
+ * Returns 0; -BLK_ZERR_INVALID (touches two zones, or the zone is full),
+ * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE, -BLK_ZERR_NOT_AT_WP (any other sequential
+ * zone), or what a report fails with.
+ */
+int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
+                                              int64_t offset, int64_t bytes);
+
+/**
  * bdrv_co_zone_mgmt: do @op on each zone of [@offset, @offset + @bytes), in
  * order, up to the first error.  Waits for all requests in flight there and
  * holds back later ones until it is done.
@@ -92,9 +114,10 @@ int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
  * The caller has BLK_PERM_WRITE.  Returns 0; -ENOMEDIUM (no medium), -ENOTSUP
  * (the node is not zoned, or has no append), -EPERM (read-only node or dirty
  * bitmap), -EIO (not on the disk), -BLK_ZERR_INVALID (not the start of a
- * zone, nothing to write, longer than the zone or than max_append_sectors),
- * -BLK_ZERR_NOT_AT_WP (not a multiple of the write granularity), or what the
- * driver fails with.  (virtio 1.3, 5.2.6, VIRTIO_BLK_T_ZONE_APPEND)
+ * zone, nothing to write, longer than the zone or than max_append_sectors), or
+ * what the driver fails with: -BLK_ZERR_NOT_AT_WP, for one, if that is not a
+ * multiple of the write granularity.  (virtio 1.3, 5.2.6,
+ * VIRTIO_BLK_T_ZONE_APPEND)
  */
 int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
                                      QEMUIOVector *qiov,

@@ -542,48 +542,6 @@ static void test_forget(void)
     free_device(d);
 }
 
-typedef struct ReadCheck {
-    TestDevice *d;
-    int64_t offset;
-    int64_t bytes;
-    int ret;
-} ReadCheck;
-
-static void coroutine_fn check_read_entry(void *opaque)
-{
-    ReadCheck *c = opaque;
-
-    c->ret = zone_queue_co_check_read(c->d->zq, c->offset, c->bytes);
-}
-
-static int check_read(TestDevice *d, int64_t offset, int64_t bytes)
-{
-    ReadCheck c = { d, offset, bytes, PENDING };
-
-    qemu_coroutine_enter(qemu_coroutine_create(check_read_entry, &c));
-    settle();
-    return c.ret;
-}
-
-static void test_read(void)
-{
-    TestDevice *d = new_device(BLK_Z_HM);
-
-    g_assert_cmpint(check_read(d, 2 * ZONE, ZONE), ==, 0);
-    g_assert_cmpint(check_read(d, 3 * ZONE, 0), ==, 0);
-    /* The device is asked only where two zones are read */
-    assert_log(d, "");
-    g_assert_cmpint(check_read(d, ZONE - 512, 1024), ==, 0);
-    g_assert_cmpint(check_read(d, 2 * ZONE - 512, 1024), ==, -BLK_ZERR_INVALID);
-    g_assert_cmpint(check_read(d, 4 * ZONE - 512, 1024), ==, -BLK_ZERR_INVALID);
-    assert_log(d, "report 0+2, report 1+2, report 3+2");
-    free_device(d);
-
-    d = new_device(BLK_Z_HA);
-    g_assert_cmpint(check_read(d, 4 * ZONE - 512, 1024), ==, 0);
-    free_device(d);
-}
-
 static void test_host_aware(void)
 {
     TestDevice *d = new_device(BLK_Z_HA);
@@ -626,7 +584,6 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-queue/changed-behind-our-back",
                     test_changed_behind_our_back);
     g_test_add_func("/zone-queue/forget", test_forget);
-    g_test_add_func("/zone-queue/read", test_read);
     g_test_add_func("/zone-queue/host-aware", test_host_aware);
     return g_test_run();
 }

@@ -42,6 +42,8 @@ typedef struct TestDisk {
     /* what the next requests fail with */
     int error;
     uint64_t wp[NR_ZONES];
+    BlockZoneType type[NR_ZONES];
+    BlockZoneState state[NR_ZONES];
 } TestDisk;
 
 static BlockZoneModel new_disk_model;
@@ -75,6 +77,8 @@ static int disk_open(BlockDriverState *bs, QDict *options, int flags,
     qemu_co_queue_init(&d->held);
     for (i = 0; i < NR_ZONES; i++) {
         d->wp[i] = i * ZONE;
+        d->type[i] = BLK_ZT_SWR;
+        d->state[i] = BLK_ZS_CLOSED;
     }
     return 0;
 }
@@ -141,8 +145,8 @@ static int coroutine_fn disk_zone_report(BlockDriverState *bs, int64_t offset,
             .length = MIN(ZONE, DISK - start),
             .cap = MIN(ZONE, DISK - start),
             .wp = d->wp[start / ZONE],
-            .type = BLK_ZT_SWR,
-            .state = BLK_ZS_CLOSED,
+            .type = d->type[start / ZONE],
+            .state = d->state[start / ZONE],
         };
     }
     return disk_call(d, "report %" PRId64 "+%" PRIu32, offset, *nr_zones);
@@ -367,8 +371,6 @@ static void test_append_arguments(void)
         { GRAN, GRAN, -BLK_ZERR_INVALID },
         { 0, 0, -BLK_ZERR_INVALID },
         { 0, 36 * KiB, -BLK_ZERR_INVALID },
-        { 0, 512, -BLK_ZERR_NOT_AT_WP },
-        { 0, GRAN + 512, -BLK_ZERR_NOT_AT_WP },
     };
     TestDisk *d;
     BlockBackend *blk = new_zoned_backend(&d);
@@ -383,6 +385,10 @@ static void test_append_arguments(void)
         g_assert_cmpint(offset, ==, wrong[i].offset);
     }
     assert_log(d, "");
+
+    /* The state of the zone comes before the length, so the driver decides */
+    g_assert_cmpint(append_at(blk, 2 * ZONE, 512), ==, 0);
+    assert_log(d, "append 131072+512");
 
     offset = ZONE;
     g_assert_cmpint(append(blk, &offset, 32 * KiB), ==, 0);
@@ -494,6 +500,15 @@ static void test_getters(void)
     blk_unref(blk);
 }
 
+static void assert_unaligned(BlockBackend *blk, int64_t offset, int ret)
+{
+    TestDisk *d = blk_bs(blk)->opaque;
+
+    g_assert_cmpint(blk_pwrite(blk, offset, 100, data, 0), ==, ret);
+    g_assert(!strstr(d->log->str, "write"));
+    g_string_truncate(d->log, 0);
+}
+
 /* What is off the request alignment is not filled up with other data */
 static void test_no_padding(void)
 {
@@ -504,10 +519,49 @@ static void test_no_padding(void)
     g_assert_cmpint(blk_pwrite(blk, 1, 512, data, 0), ==, -BLK_ZERR_NOT_AT_WP);
     g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 100, 0), ==,
                     -BLK_ZERR_NOT_AT_WP);
-    assert_log(d, "");
+    assert_log(d, "report 0+1, report 0+1, report 0+1");
+
+    /* Where the zone has a reason of its own, it comes first */
+    d->state[1] = BLK_ZS_FULL;
+    d->state[2] = BLK_ZS_RDONLY;
+    d->state[3] = BLK_ZS_OFFLINE;
+    assert_unaligned(blk, ZONE, -BLK_ZERR_INVALID);
+    assert_unaligned(blk, 2 * ZONE, -BLK_ZERR_RDONLY);
+    assert_unaligned(blk, 3 * ZONE, -BLK_ZERR_OFFLINE);
+    assert_unaligned(blk, 3 * ZONE - 1, -BLK_ZERR_INVALID);
+
+    /* A conventional zone has no write pointer that could move */
+    d->type[0] = BLK_ZT_CONV;
+    d->state[0] = BLK_ZS_NOT_WP;
+    g_assert_cmpint(blk_pwrite(blk, 0, 511, data, 0), ==, 0);
+    assert_log(d, "report 0+1, read 0+512, write 0+512");
+
     g_assert_cmpint(blk_pread(blk, 1, 5, data, 0), ==, 0);
     assert_log(d, "read 0+512");
 
+    blk_unref(blk);
+}
+
+/* What a device that knows zones cannot read at once; others do */
+static void test_span(void)
+{
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+
+    d->type[0] = d->type[1] = BLK_ZT_CONV;
+    g_assert_cmpint(blk_pread(blk, 4 * ZONE - 512, 1024, data, 0), ==, 0);
+    assert_log(d, "read 261632+1024");
+
+    blk_set_zones_accepted(blk, true);
+    g_assert_cmpint(blk_pread(blk, 3 * ZONE - 512, 512, data, 0), ==, 0);
+    assert_log(d, "read 196096+512");
+    g_assert_cmpint(blk_pread(blk, ZONE - 512, 1024, data, 0), ==, 0);
+    assert_log(d, "report 0+8, read 65024+1024");
+    g_assert_cmpint(blk_pread(blk, 2 * ZONE - 512, 1024, data, 0), ==,
+                    -BLK_ZERR_INVALID);
+    g_assert_cmpint(blk_pread(blk, 4 * ZONE - 512, 1024, data, 0), ==,
+                    -BLK_ZERR_INVALID);
+    g_assert(!strstr(d->log->str, "read"));
     blk_unref(blk);
 }
 
@@ -1135,6 +1189,7 @@ int main(int argc, char **argv)
     g_test_add_func("/zoned-io/reset-all", test_reset_all);
     g_test_add_func("/zoned-io/getters", test_getters);
     g_test_add_func("/zoned-io/no-padding", test_no_padding);
+    g_test_add_func("/zoned-io/span", test_span);
     g_test_add_func("/zoned-io/order/mgmt", test_mgmt_order);
     g_test_add_func("/zoned-io/faults/arguments", test_fault_arguments);
     g_test_add_func("/zoned-io/faults/order", test_fault_order);
