@@ -18,11 +18,15 @@
  * @writes: what is in flight to sequential zones
  * @damaged: the metadata could not be read; the image was opened only to be
  *           checked
+ * @not_loaded: only the geometry was read, as another QEMU still writes to the
+ *              image; until that is over, nobody knows here what is in the
+ *              zones
  */
 typedef struct BDRVZonedState {
     ZonedMeta meta;
     ZonedWrites writes;
     bool damaged;
+    bool not_loaded;
 } BDRVZonedState;
 
 /*

@@ -30,6 +30,15 @@ static bool is_sequential(BDRVZonedState *s, uint64_t offset)
            !zone_geometry_is_conventional(g, zone_geometry_index(g, offset));
 }
 
+/*
+ * Whether nobody can tell what the zones are like: the image is damaged, or was
+ * opened while another QEMU writes to it.
+ */
+static bool are_zones_unknown(BDRVZonedState *s)
+{
+    return s->damaged || s->not_loaded;
+}
+
 /* An offset on the disk as an offset in the file */
 static uint64_t to_file(BDRVZonedState *s, uint64_t offset)
 {
@@ -81,6 +90,9 @@ static int coroutine_fn read_zone(BlockDriverState *bs, int64_t offset,
         return ret;
     }
     if (is_sequential(s, offset)) {
+        if (s->not_loaded) {
+            return -EIO;
+        }
         data = MIN(bytes, data_bytes_at(s, offset));
         qemu_iovec_memset(qiov, qiov_offset + data, 0, bytes - data);
     }
@@ -216,7 +228,7 @@ static int coroutine_fn zoned_co_pwritev_part(BlockDriverState *bs,
     bool sequential = is_sequential(s, offset);
     int ret;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
     }
     if (sequential) {
@@ -275,7 +287,7 @@ static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
     uint32_t first = zone_geometry_index(g, offset);
     uint32_t i;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
     }
     *nr_zones = MIN(*nr_zones, zone_geometry_nr_zones(g) - first);
@@ -336,7 +348,7 @@ static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
     uint32_t i;
     int ret;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
     }
     for (i = first; i <= last; i++) {
@@ -363,7 +375,7 @@ static int coroutine_fn zoned_co_zone_set_fault(BlockDriverState *bs,
     uint32_t i = zone_geometry_index(&s->meta.header.geometry, offset);
     int ret;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
     }
     ret = zone_set_fault(s->meta.zones, fault, i);
@@ -382,7 +394,7 @@ static int coroutine_fn zoned_co_zone_append(BlockDriverState *bs,
     uint64_t where;
     int ret;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
     }
     zoned_writes_wait_failed(&s->writes, zone_geometry_index(
@@ -409,8 +421,14 @@ static int coroutine_fn zoned_co_block_status(BlockDriverState *bs,
     uint32_t i = zone_geometry_index(g, offset);
     uint64_t data;
 
-    if (s->damaged) {
+    if (are_zones_unknown(s)) {
         return -EIO;
+    }
+    if (zone_set_state(s->meta.zones, i) == BLK_ZS_OFFLINE) {
+        /* A read tells what is wrong */
+        *pnum = MIN(bytes, zone_geometry_length(g, i) -
+                           (offset - zone_geometry_start(g, i)));
+        return BDRV_BLOCK_DATA;
     }
     data = data_bytes_at(s, offset);
     if (data) {
@@ -553,7 +571,8 @@ static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
         }
     }
     zoned_meta_init(m);
-    return flags & BDRV_O_INACTIVE ? 0 : zoned_meta_load(m, errp);
+    s->not_loaded = flags & BDRV_O_INACTIVE;
+    return s->not_loaded ? 0 : zoned_meta_load(m, errp);
 }
 
 static void zoned_unload(BlockDriverState *bs)
