@@ -34,8 +34,10 @@ struct ZonedActivity {
     CoQueue recovered;
 };
 
-void zoned_writes_init(ZonedWrites *ws, ZonedMeta *meta)
+void zoned_writes_init(ZonedWrites *ws, BlockDriverState *bs,
+                       ZonedMeta *meta)
 {
+    ws->bs = bs;
     ws->meta = meta;
     ws->active = g_hash_table_new(NULL, NULL);
     QTAILQ_INIT(&ws->early);
@@ -109,6 +111,7 @@ static void early_bh(void *opaque)
         QTAILQ_INSERT_TAIL(&early, w, next);
     }
     wake_all(&early);
+    bdrv_dec_in_flight(ws->bs);
 }
 
 static void coroutine_fn wait_for_earlier(ZonedWrites *ws, ZonedWrite *w)
@@ -116,6 +119,8 @@ static void coroutine_fn wait_for_earlier(ZonedWrites *ws, ZonedWrite *w)
     insert_in_order(&ws->early, w);
     if (!ws->early_bh_scheduled) {
         ws->early_bh_scheduled = true;
+        /* It may come after all writes: they can get their turn before it */
+        bdrv_inc_in_flight(ws->bs);
         aio_bh_schedule_oneshot(qemu_get_current_aio_context(), early_bh, ws);
     }
     qemu_coroutine_yield();

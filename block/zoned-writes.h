@@ -64,19 +64,22 @@ typedef QTAILQ_HEAD(, ZonedWrite) ZonedWriteQueue;
 /**
  * ZonedWrites: all zones with writes in flight.
  *
- * @meta: of the image
+ * @bs: the image
+ * @meta: of it
  * @active: ZonedActivity of these zones, by number
  * @early: writes ahead of the write pointer, in the order of their places
  * @early_bh_scheduled: a bottom half will let them go on
  */
 typedef struct ZonedWrites {
+    BlockDriverState *bs;
     ZonedMeta *meta;
     GHashTable *active;
     ZonedWriteQueue early;
     bool early_bh_scheduled;
 } ZonedWrites;
 
-void zoned_writes_init(ZonedWrites *ws, ZonedMeta *meta);
+void zoned_writes_init(ZonedWrites *ws, BlockDriverState *bs,
+                       ZonedMeta *meta);
 void zoned_writes_destroy(ZonedWrites *ws);
 
 /**

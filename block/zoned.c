@@ -555,7 +555,7 @@ static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
     m->file = bs->file;
     m->done_wp = done_wp;
     m->opaque = s;
-    zoned_writes_init(&s->writes, m);
+    zoned_writes_init(&s->writes, bs, m);
 
     ret = zoned_meta_load_header(bs->file, &m->header, 0, check ? NULL : errp);
     if (ret < 0 && check) {
