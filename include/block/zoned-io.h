@@ -47,9 +47,9 @@ int coroutine_fn bdrv_co_zone_report(BlockDriverState *bs, int64_t offset,
                                      BlockZoneDescriptor *zones);
 
 /**
- * bdrv_co_zone_check_span: whether @bytes at @offset, which are on the disk, may
- * be written at once, or read by a device that knows zones.  Everybody else may
- * read across zones.
+ * bdrv_co_zone_check_span: whether @bytes at @offset, which are on the disk,
+ * may be written at once, or read by a device that knows zones.  Everybody else
+ * may read across zones.
  *
  * Returns 0; -BLK_ZERR_INVALID (more than one zone, and one that has to be
  * written sequentially among them), or what a report fails with.
@@ -62,8 +62,8 @@ int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
  * request_alignment may be padded, which it may in conventional zones.
  *
  * Returns 0; -BLK_ZERR_INVALID (touches two zones, or the zone is full),
- * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE, -BLK_ZERR_NOT_AT_WP (any other sequential
- * zone), or what a report fails with.
+ * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE, -BLK_ZERR_NOT_AT_WP (any other
+ * sequential zone), or what a report fails with.
  */
 int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
                                               int64_t offset, int64_t bytes);
