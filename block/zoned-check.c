@@ -71,10 +71,26 @@ static bool read_block(ZonedCheck *c, uint64_t offset)
     return true;
 }
 
+/* Two that are intact could be from two images; the first one is used */
+static void compare_headers(ZonedCheck *c)
+{
+    g_autofree uint8_t *headers = g_malloc(ZONED_COPIES * ZONED_BLOCK_SIZE);
+    int ret = bdrv_pread(c->bs->file, 0, ZONED_COPIES * ZONED_BLOCK_SIZE,
+                         headers, 0);
+
+    if (ret < 0) {
+        fprintf(stderr, "ERROR could not read the header: %s\n",
+                strerror(-ret));
+        c->result->check_errors++;
+    } else if (memcmp(headers, headers + ZONED_BLOCK_SIZE, ZONED_BLOCK_SIZE)) {
+        found(c, &c->repairable, "copy 1 of the header is not like copy 0");
+    }
+}
+
 /* Returns which copy of the header is good, -1 if none is */
 static int check_headers(ZonedCheck *c)
 {
-    int copy, good = -1;
+    int copy, good = -1, nr_good = 0;
 
     for (copy = ZONED_COPIES - 1; copy >= 0; copy--) {
         Error *err = NULL;
@@ -86,9 +102,12 @@ static int check_headers(ZonedCheck *c)
             error_free(err);
         } else {
             good = copy;
+            nr_good++;
         }
     }
-    if (good < 0) {
+    if (nr_good == ZONED_COPIES) {
+        compare_headers(c);
+    } else if (good < 0) {
         found(c, &c->lost, "there is no good header");
     }
     return good;
