@@ -295,9 +295,11 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
     return 0;
 }
 
+/* @whole: the range is all of the device */
 typedef struct MgmtWork {
     int fd;
     BlockZoneOp op;
+    bool whole;
     int64_t offset;
     int64_t bytes;
 } MgmtWork;
@@ -309,7 +311,7 @@ static int call_mgmt(const MgmtWork *work)
         [BLK_ZO_CLOSE] = BLKCLOSEZONE,
         [BLK_ZO_FINISH] = BLKFINISHZONE,
         [BLK_ZO_RESET] = BLKRESETZONE,
-        /* The kernel sees from the range that it is all of them */
+        /* If it is all of them the kernel sees that from the range */
         [BLK_ZO_RESET_ALL] = BLKRESETZONE,
     };
     struct blk_zone_range range = {
@@ -323,9 +325,43 @@ static int call_mgmt(const MgmtWork *work)
     return ret;
 }
 
-/* Why @op does not work on @zone, or 0 */
-static int mgmt_zone_error(BlockZoneOp op, const BlockZoneDescriptor *zone)
+/*
+ * Call @func for each zone that @work is about, up to the first one that it
+ * returns an error for.  Returns that, or what a report fails with.
+ */
+static int for_each_zone(const MgmtWork *work,
+                         int (*func)(const BlockZoneDescriptor *zone,
+                                     void *opaque),
+                         void *opaque)
 {
+    g_autofree BlockZoneDescriptor *zones =
+        g_new(BlockZoneDescriptor, REPORT_BATCH);
+    int64_t offset = work->offset;
+    int64_t end = work->offset + work->bytes;
+
+    while (offset < end) {
+        int i, nr = report_zones(work->fd, offset, REPORT_BATCH, zones);
+
+        if (nr <= 0) {
+            return nr < 0 ? blk_zone_medium_error(nr) : -EIO;
+        }
+        for (i = 0; i < nr && zones[i].start < end; i++) {
+            int ret = func(&zones[i], opaque);
+
+            if (ret < 0) {
+                return ret;
+            }
+        }
+        offset = zones[nr - 1].start + zones[nr - 1].length;
+    }
+    return 0;
+}
+
+/* Why the operation @opaque does not work on @zone, or 0 */
+static int mgmt_zone_error(const BlockZoneDescriptor *zone, void *opaque)
+{
+    BlockZoneOp op = *(const BlockZoneOp *)opaque;
+
     switch (zone->state) {
     case BLK_ZS_NOT_WP:
         return -BLK_ZERR_INVALID;
@@ -343,39 +379,60 @@ static int mgmt_zone_error(BlockZoneOp op, const BlockZoneDescriptor *zone)
 }
 
 /* A management request failed with EIO, which stands for many causes */
-static int find_mgmt_error(const MgmtWork *work)
+static int find_mgmt_error(MgmtWork *work)
 {
-    g_autofree BlockZoneDescriptor *zones =
-        g_new(BlockZoneDescriptor, REPORT_BATCH);
-    int64_t offset = work->offset;
-    int64_t end = work->offset + work->bytes;
+    return for_each_zone(work, mgmt_zone_error, &work->op) ?: -EIO;
+}
 
-    while (offset < end) {
-        int i, nr = report_zones(work->fd, offset, REPORT_BATCH, zones);
+/* Reset the zones that have been put together in @run, if there are any */
+static int reset_run(MgmtWork *run)
+{
+    int ret = run->bytes ? call_mgmt(run) : 0;
 
-        if (nr <= 0) {
-            break;
+    run->bytes = 0;
+    return ret;
+}
+
+/* Put @zone to those before it in the run @opaque if it is to be reset */
+static int add_to_run(const BlockZoneDescriptor *zone, void *opaque)
+{
+    MgmtWork *run = opaque;
+
+    switch (zone->state) {
+    case BLK_ZS_IOPEN:
+    case BLK_ZS_EOPEN:
+    case BLK_ZS_CLOSED:
+    case BLK_ZS_FULL:
+        if (!run->bytes) {
+            run->offset = zone->start;
         }
-        for (i = 0; i < nr && zones[i].start < end; i++) {
-            int ret = mgmt_zone_error(work->op, &zones[i]);
-
-            if (ret < 0) {
-                return ret;
-            }
-        }
-        offset = zones[nr - 1].start + zones[nr - 1].length;
+        run->bytes += zone->length;
+        return 0;
+    default:
+        return reset_run(run);
     }
-    return -EIO;
+}
+
+/*
+ * Of a part of the device, the kernel resets all zones or fails at the first
+ * one that cannot be reset.  So it gets only those that have to be.
+ */
+static int reset_part(const MgmtWork *work)
+{
+    MgmtWork run = { .fd = work->fd, .op = work->op };
+
+    return for_each_zone(work, add_to_run, &run) ?: reset_run(&run);
 }
 
 static int mgmt_worker(void *opaque)
 {
     MgmtWork *work = opaque;
-    int ret = call_mgmt(work);
+    bool reset_all = work->op == BLK_ZO_RESET_ALL;
+    int ret = reset_all && !work->whole ? reset_part(work) : call_mgmt(work);
 
     switch (ret) {
     case -EIO:
-        return work->op == BLK_ZO_RESET_ALL ? ret : find_mgmt_error(work);
+        return reset_all ? ret : find_mgmt_error(work);
     case -ENOTTY:
     case -EOPNOTSUPP:
         return -ENOTSUP;
@@ -391,6 +448,7 @@ int coroutine_fn host_zoned_co_mgmt(BlockDriverState *bs, int fd,
     MgmtWork work = {
         .fd = fd,
         .op = op,
+        .whole = bytes == bdrv_getlength(bs),
         .offset = offset,
         .bytes = bytes,
     };

@@ -62,7 +62,8 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
 
 /**
  * host_zoned_co_mgmt: as BlockDriver.bdrv_co_zone_mgmt, on @fd, by one call
- * for the whole range.
+ * for the whole range.  BLK_ZO_RESET_ALL of a part of the device takes a report
+ * of it, and a call for each run of zones that are not empty and can be reset.
  *
  * Returns 0, -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE; for the first zone of the range
  * that is in the way of @op -BLK_ZERR_INVALID, -BLK_ZERR_RDONLY or

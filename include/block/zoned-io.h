@@ -77,7 +77,8 @@ int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
  * @bytes: whole zones, up to the end of the disk at most
  *
  * A reset of the whole disk, if it has more than one zone, reaches the driver
- * as BLK_ZO_RESET_ALL.
+ * as BLK_ZO_RESET_ALL.  If the disk is a window, its driver passes that on for
+ * a part of another disk.
  *
  * The caller has BLK_PERM_WRITE.  Returns 0; -ENOMEDIUM (no medium), -ENOTSUP
  * (the node is not zoned), -EPERM (read-only node or dirty bitmap), -EIO (not
