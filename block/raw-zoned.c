@@ -132,14 +132,19 @@ int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
     return bdrv_co_zone_mgmt(file, op, offset + window, bytes);
 }
 
-int coroutine_fn raw_zoned_append(BdrvChild *file, int64_t window,
+int coroutine_fn raw_zoned_append(BlockDriverState *bs, int64_t window,
                                   int64_t *offset, QEMUIOVector *qiov,
                                   BdrvRequestFlags flags)
 {
     int64_t where = *offset + window;
     int ret;
 
-    ret = bdrv_co_zone_append(file, &where, qiov, flags);
+    /* It could go to the first sector, which writes are kept from, too */
+    if (bs->probed && *offset == 0) {
+        return -EPERM;
+    }
+
+    ret = bdrv_co_zone_append(bs->file, &where, qiov, flags);
     if (ret >= 0) {
         *offset = where - window;
     }

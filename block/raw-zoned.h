@@ -38,14 +38,23 @@ void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
 
 /*
  * The zone callbacks, with the window's start on @file as @window.
- * See bdrv_co_zone_report(), bdrv_co_zone_mgmt() and bdrv_co_zone_append().
+ * See bdrv_co_zone_report() and bdrv_co_zone_mgmt().
  */
 int coroutine_fn raw_zoned_report(BdrvChild *file, int64_t window,
                                   int64_t offset, uint32_t *nr_zones,
                                   BlockZoneDescriptor *zones);
 int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
                                 BlockZoneOp op, int64_t offset, int64_t bytes);
-int coroutine_fn raw_zoned_append(BdrvChild *file, int64_t window,
+
+/**
+ * raw_zoned_append: as bdrv_co_zone_append(), on @bs->file with the window's
+ * start there as @window.
+ *
+ * Fails with -EPERM for the first zone if the format of @bs was probed: raw
+ * keeps its first sector from being written with what a probe would take for
+ * another format, and an append may go there.
+ */
+int coroutine_fn raw_zoned_append(BlockDriverState *bs, int64_t window,
                                   int64_t *offset, QEMUIOVector *qiov,
                                   BdrvRequestFlags flags);
 

@@ -1060,6 +1060,43 @@ static void test_raw_refused(void)
     bdrv_unref(disk);
 }
 
+/* A guest must not make the disk look like one of another format */
+static void test_raw_probed(void)
+{
+    static const char header[GRAN] = "QFI\xfb\0\0\0\x03";
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, (void *)header, GRAN);
+    BlockDriverState *disk = new_disk(BLK_Z_HA, "disk");
+    QDict *options = qdict_new();
+    BlockDriverState *raw;
+    BlockBackend *blk;
+    TestDisk *d = disk->opaque;
+    int64_t offset = 0;
+
+    qdict_put_str(options, "file", "disk");
+    raw = bdrv_open(NULL, NULL, options, BDRV_O_RDWR, &error_abort);
+    g_assert_true(raw->probed);
+    blk = new_backend(raw);
+    g_string_truncate(d->log, 0);
+
+    g_assert_cmpint(blk_pwrite(blk, 0, GRAN, header, 0), ==, -EPERM);
+    g_assert_cmpint(blk_zone_append(blk, &offset, &qiov, 0), ==, -EPERM);
+    assert_log(d, "");
+    offset = ZONE;
+    g_assert_cmpint(blk_zone_append(blk, &offset, &qiov, 0), ==, 0);
+    assert_log(d, "append 65536+4096");
+    blk_unref(blk);
+    bdrv_unref(raw);
+
+    /* It is the user's choice */
+    raw = open_raw(0, -1, &error_abort);
+    blk = new_backend(raw);
+    offset = 0;
+    g_assert_cmpint(blk_zone_append(blk, &offset, &qiov, 0), ==, 0);
+    blk_unref(blk);
+    bdrv_unref(raw);
+    bdrv_unref(disk);
+}
+
 static int reopen_raw(BlockDriverState *raw, int64_t offset, Error **errp)
 {
     QDict *options = qdict_new();
@@ -1202,6 +1239,7 @@ int main(int argc, char **argv)
     g_test_add_func("/zoned-io/iothread", test_iothread);
     g_test_add_func("/zoned-io/raw/window", test_raw_window);
     g_test_add_func("/zoned-io/raw/refused", test_raw_refused);
+    g_test_add_func("/zoned-io/raw/probed", test_raw_probed);
     g_test_add_func("/zoned-io/raw/reopen", test_raw_reopen);
     g_test_add_func("/zoned-io/parents/refused", test_parent_refused);
     g_test_add_func("/zoned-io/parents/replace", test_replace_refused);
