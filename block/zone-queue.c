@@ -301,40 +301,58 @@ void zone_queue_forget(ZoneQueue *zq, int64_t offset, int64_t bytes)
 
 /* Errors */
 
-int coroutine_fn zone_queue_co_error(ZoneQueue *zq, int64_t offset, int ret)
+/* Why a request to the zone that @desc describes failed with @ret */
+static int explain_error(const BlockZoneDescriptor *desc, int ret)
 {
-    BlockZoneDescriptor desc;
-
     if (ret == -EIO &&
-        !read_zone(zq, offset / zq->zone_size, &desc) &&
-        (desc.state == BLK_ZS_RDONLY || desc.state == BLK_ZS_OFFLINE)) {
-        return zone_state_error(&desc);
+        (desc->state == BLK_ZS_RDONLY || desc->state == BLK_ZS_OFFLINE)) {
+        return zone_state_error(desc);
     }
     return ret;
 }
 
-/*
- * @w, which was in flight by itself, failed with @ret; the zone is now as
- * @desc says.
- */
-static int write_error(const ZoneWrite *w, const BlockZoneDescriptor *desc,
-                       int ret)
+int coroutine_fn zone_queue_co_error(ZoneQueue *zq, int64_t offset, int ret)
 {
-    if (ret != -EIO) {
-        return ret;
+    BlockZoneDescriptor desc;
+
+    if (ret == -EIO && !read_zone(zq, offset / zq->zone_size, &desc)) {
+        return explain_error(&desc, ret);
     }
+    return ret;
+}
+
+/* Whether the device has the first block of @w where that was to be written */
+static bool coroutine_fn may_have_taken(ZoneQueue *zq, const ZoneWrite *w)
+{
+    g_autofree void *expected = g_malloc(zq->granularity);
+    g_autofree void *found = g_malloc(zq->granularity);
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, found, zq->granularity);
+
+    qemu_iovec_to_buf(w->qiov, 0, expected, zq->granularity);
+    return zq->ops->read(zq->bs, w->where, &qiov) < 0 ||
+           memcmp(expected, found, zq->granularity) == 0;
+}
+
+/*
+ * What was to be written from @first up to @end failed with EIO; the zone is
+ * now as @desc says.  Whether that is because somebody else has written to the
+ * zone, or reset it, and nothing of @first and those behind it is there.
+ *
+ * A write pointer that is past @end does not tell: the device may have failed
+ * after a part of the data, and somebody else have gone on from there.
+ */
+static bool coroutine_fn place_is_taken(ZoneQueue *zq,
+                                        const BlockZoneDescriptor *desc,
+                                        const ZoneWrite *first, uint64_t end)
+{
     switch (desc->state) {
     case BLK_ZS_RDONLY:
     case BLK_ZS_OFFLINE:
-        return zone_state_error(desc);
     case BLK_ZS_FULL:
-        return -EIO;
+        return false;
     default:
-        /* Somebody else has written to the zone, or reset it */
-        if (desc->wp < w->where || desc->wp > w->where + w->qiov->size) {
-            return -BLK_ZERR_NOT_AT_WP;
-        }
-        return -EIO;
+        return desc->wp < first->where ||
+               (desc->wp > end && !may_have_taken(zq, first));
     }
 }
 
@@ -457,37 +475,39 @@ static void try_again(QueuedZone *zone, ZoneWriteList *batch)
     QSIMPLEQ_CONCAT(&zone->waiting, &later);
 }
 
-/* The writes in @batch were in flight as one, which failed with @ret */
+/* The writes in @batch were in flight as one, up to @end, that got @ret */
 static void coroutine_fn fail_batch(ZoneQueue *zq, QueuedZone *zone,
-                                    ZoneWriteList *batch, int ret)
+                                    ZoneWriteList *batch, uint64_t end, int ret)
 {
     ZoneWriteList again = QSIMPLEQ_HEAD_INITIALIZER(again);
-    bool joined = QSIMPLEQ_NEXT(QSIMPLEQ_FIRST(batch), next);
+    ZoneWrite *w, *first = QSIMPLEQ_FIRST(batch);
+    bool joined = QSIMPLEQ_NEXT(first, next);
     BlockZoneDescriptor desc;
-    bool described;
-    ZoneWrite *w;
+    bool described, taken;
 
     described = !learn_from_device(zq, zone, &desc);
+    taken = described && ret == -EIO && place_is_taken(zq, &desc, first, end);
+    if (taken) {
+        ret = -BLK_ZERR_NOT_AT_WP;
+    } else if (described && !joined) {
+        ret = explain_error(&desc, ret);
+    }
 
     while ((w = QSIMPLEQ_FIRST(batch))) {
-        int err = ret;
         bool retry;
 
         QSIMPLEQ_REMOVE_HEAD(batch, next);
-        if (joined) {
-            retry = described && !write_has_begun(w, &desc);
-            w->alone = true;
-        } else {
-            if (described) {
-                err = write_error(w, &desc, ret);
-            }
-            retry = err == -BLK_ZERR_NOT_AT_WP && w->append && !w->retried;
+        if (taken) {
+            retry = w->append && !w->retried;
             w->retried = true;
+        } else {
+            retry = joined && described && !write_has_begun(w, &desc);
         }
+        w->alone = true;
         if (retry) {
             QSIMPLEQ_INSERT_TAIL(&again, w, next);
         } else {
-            finish_write(w, err);
+            finish_write(w, ret);
         }
     }
     try_again(zone, &again);
@@ -513,7 +533,7 @@ static ZoneWrite *coroutine_fn write_batch(ZoneQueue *zq, QueuedZone *zone)
     qemu_iovec_destroy(&joined);
 
     if (ret < 0) {
-        fail_batch(zq, zone, &batch, ret);
+        fail_batch(zq, zone, &batch, end, ret);
         return NULL;
     }
     zone->wp = end;

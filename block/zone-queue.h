@@ -29,6 +29,7 @@
  * @report: as BlockDriver.bdrv_co_zone_report
  * @write: write @qiov at @offset; 0 or a negative errno, which is
  *         -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE or no zone error at all
+ * @read: read to @qiov at @offset; 0 or a negative errno
  */
 typedef struct ZoneQueueOps {
     int coroutine_fn (*report)(BlockDriverState *bs, int64_t offset,
@@ -36,6 +37,8 @@ typedef struct ZoneQueueOps {
                                BlockZoneDescriptor *zones);
     int coroutine_fn (*write)(BlockDriverState *bs, int64_t offset,
                               QEMUIOVector *qiov);
+    int coroutine_fn (*read)(BlockDriverState *bs, int64_t offset,
+                             QEMUIOVector *qiov);
 } ZoneQueueOps;
 
 typedef struct ZoneQueue ZoneQueue;
@@ -75,7 +78,8 @@ int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
  *
  * Linux has no append for user space, so it is a write to where the write
  * pointer is when the turn of the append comes.  If the device refuses that
- * place because somebody else has written to the zone, another one is tried.
+ * place because somebody else has written to the zone, another one is tried,
+ * once.  No append is that may have left data of its own: it fails with -EIO.
  *
  * Errors are those of zone_queue_co_write(), and -BLK_ZERR_INVALID for a
  * conventional zone.

@@ -34,9 +34,13 @@ typedef struct TestDevice {
     bool hold_writes;
     bool hold_reports;
     CoQueue held;
-    /* what the next write fails with, and how much of it is taken before */
+    /*
+     * what the next write fails with, how much of it is taken before, and how
+     * much somebody else writes behind that
+     */
     int error;
     size_t taken;
+    size_t rival;
     BlockDriverState bs;
     ZoneQueue *zq;
 } TestDevice;
@@ -106,7 +110,21 @@ static int coroutine_fn device_write(BlockDriverState *bs, int64_t offset,
     if (zone->type != BLK_ZT_CONV) {
         zone->wp += ret;
     }
-    return ret == qiov->size ? 0 : -EIO;
+    if (ret == qiov->size) {
+        return 0;
+    }
+    zone->wp += d->rival;
+    return -EIO;
+}
+
+static int coroutine_fn device_read(BlockDriverState *bs, int64_t offset,
+                                    QEMUIOVector *qiov)
+{
+    TestDevice *d = bs->opaque;
+
+    log_call(d, "read %" PRId64 "+%zu", offset, qiov->size);
+    qemu_iovec_from_buf(qiov, 0, &d->data[offset], qiov->size);
+    return 0;
 }
 
 static TestDevice *new_device(BlockZoneModel model)
@@ -114,6 +132,7 @@ static TestDevice *new_device(BlockZoneModel model)
     static const ZoneQueueOps ops = {
         .report = device_report,
         .write = device_write,
+        .read = device_read,
     };
     TestDevice *d = g_new0(TestDevice, 1);
     uint64_t i;
@@ -503,12 +522,107 @@ static void test_changed_behind_our_back(void)
 
     /* More than the write itself, which could have been taken else */
     d->zones[2].wp += 2 * BLOCK;
-    g_assert_cmpint(write_at(d, 2 * ZONE + BLOCK, BLOCK), ==,
-                    -BLK_ZERR_NOT_AT_WP);
+    start(&r, d, false, 2 * ZONE + BLOCK, BLOCK, 6);
+    g_assert_cmpint(r.ret, ==, -BLK_ZERR_NOT_AT_WP);
     d->zones[2].wp += 2 * BLOCK;
     start(&r, d, true, 2 * ZONE, BLOCK, 7);
     g_assert_cmpint(r.offset, ==, 2 * ZONE + 5 * BLOCK);
     assert_written(&r);
+    free_device(d);
+}
+
+/* The first of those that are held goes on, all others later */
+static void release_one(TestDevice *d)
+{
+    qemu_co_enter_next(&d->held, NULL);
+    settle();
+}
+
+/* Three writes, the last two of which are now in flight to zone 2 as one */
+static void start_three(Request *r, TestDevice *d, bool append)
+{
+    int i;
+
+    d->hold_writes = true;
+    for (i = 0; i < 3; i++) {
+        start(&r[i], d, append, 2 * ZONE + (append ? 0 : i * BLOCK), BLOCK,
+              i + 1);
+    }
+    release_one(d);
+    assert_log(d, "report 2+6, write 131072+4096, write 135168+8192");
+    assert_written(&r[0]);
+}
+
+/* Of joined writes too, nothing is there if somebody else has their place */
+static void test_taken_joined(void)
+{
+    TestDevice *d = new_device(BLK_Z_HM);
+    Request r[3];
+
+    /* Appends find another one, each by itself */
+    start_three(r, d, true);
+    d->zones[2].wp += 3 * BLOCK;
+    release(d);
+    assert_log(d, "report 2+1, read 135168+4096, write 147456+4096, "
+               "write 151552+4096");
+    assert_written(&r[1]);
+    assert_written(&r[2]);
+    free_device(d);
+
+    /* Once */
+    d = new_device(BLK_Z_HM);
+    start_three(r, d, true);
+    d->zones[2].wp += 3 * BLOCK;
+    release_one(d);
+    d->zones[2].wp += 2 * BLOCK;
+    release_one(d);
+    g_assert_cmpint(r[1].ret, ==, -BLK_ZERR_NOT_AT_WP);
+    release(d);
+    g_assert_cmpint(r[2].offset, ==, 2 * ZONE + 6 * BLOCK);
+    assert_written(&r[2]);
+    free_device(d);
+
+    /* Writes have no other place */
+    d = new_device(BLK_Z_HM);
+    start_three(r, d, false);
+    d->zones[2].wp += 3 * BLOCK;
+    release(d);
+    assert_log(d, "report 2+1, read 135168+4096");
+    g_assert_cmpint(r[1].ret, ==, -BLK_ZERR_NOT_AT_WP);
+    g_assert_cmpint(r[2].ret, ==, -BLK_ZERR_NOT_AT_WP);
+    free_device(d);
+
+    /* The zone was reset, and there is nothing to read */
+    d = new_device(BLK_Z_HM);
+    start_three(r, d, true);
+    d->zones[2].wp = 2 * ZONE;
+    release(d);
+    assert_log(d, "report 2+1, write 131072+4096, write 135168+4096");
+    assert_written(&r[1]);
+    assert_written(&r[2]);
+    free_device(d);
+}
+
+/* What the device has taken is not written again, though others went on */
+static void test_taken_in_part(void)
+{
+    TestDevice *d = new_device(BLK_Z_HM);
+    Request r[3];
+
+    start_three(r, d, true);
+    d->error = -EIO;
+    d->taken = BLOCK;
+    d->rival = 2 * BLOCK;
+    release(d);
+    assert_log(d, "report 2+1, read 135168+4096");
+    g_assert_cmpint(r[1].ret, ==, -EIO);
+    g_assert_cmpint(r[2].ret, ==, -EIO);
+
+    start(&r[0], d, true, 2 * ZONE, 2 * BLOCK, 4);
+    assert_written(&r[0]);
+    d->error = -EIO;
+    start(&r[1], d, true, 2 * ZONE, 2 * BLOCK, 5);
+    g_assert_cmpint(r[1].ret, ==, -EIO);
     free_device(d);
 }
 
@@ -583,6 +697,8 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-queue/state-changes", test_state_changes);
     g_test_add_func("/zone-queue/changed-behind-our-back",
                     test_changed_behind_our_back);
+    g_test_add_func("/zone-queue/taken/joined", test_taken_joined);
+    g_test_add_func("/zone-queue/taken/in-part", test_taken_in_part);
     g_test_add_func("/zone-queue/forget", test_forget);
     g_test_add_func("/zone-queue/host-aware", test_host_aware);
     return g_test_run();
