@@ -18,6 +18,11 @@
 #include "host-zoned.h"
 #include "trace.h"
 
+/* Headers that are too old for the rest know no number for this either */
+#ifndef BLKGETZONESZ
+#define BLKGETZONESZ _IOR(0x12, 132, uint32_t)
+#endif
+
 /* How many zones the kernel is asked for at once */
 #define REPORT_BATCH 1024
 
@@ -50,15 +55,28 @@ static BlockZoneModel parse_model(const char *text)
     return BLK_Z_NONE;
 }
 
-/* The model of the disk that @st is, or is a partition of */
-static BlockZoneModel read_model(const struct stat *st, bool *is_partition)
+/*
+ * The model of the disk that @st is, or is a partition of.  Returns false if
+ * sysfs does not say it.
+ */
+static bool read_model(const struct stat *st, BlockZoneModel *model,
+                       bool *is_partition)
 {
     g_autofree char *partition = read_sysfs(st, "partition");
-    g_autofree char *model = NULL;
+    g_autofree char *text = NULL;
 
     *is_partition = partition;
-    model = read_sysfs(st, partition ? "../queue/zoned" : "queue/zoned");
-    return parse_model(model);
+    text = read_sysfs(st, partition ? "../queue/zoned" : "queue/zoned");
+    *model = parse_model(text);
+    return text;
+}
+
+/* Whether the kernel knows zones of the device; for where sysfs is missing */
+static bool has_zones(int fd)
+{
+    uint32_t zone_sectors = 0;
+
+    return ioctl(fd, BLKGETZONESZ, &zone_sectors) >= 0 && zone_sectors;
 }
 
 static int check_usable(bool is_partition, bool direct, Error **errp)
@@ -139,7 +157,11 @@ int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp)
     if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode)) {
         return 0;
     }
-    hz->model = read_model(&st, &is_partition);
+    if (!read_model(&st, &hz->model, &is_partition) && has_zones(fd)) {
+        error_setg(errp, "This is a zoned device, and /sys, which tells more "
+                   "about it, cannot be read");
+        return -ENOTSUP;
+    }
     if (hz->model == BLK_Z_NONE) {
         return 0;
     }

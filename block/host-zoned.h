@@ -39,7 +39,8 @@ typedef struct HostZoned {
  *
  * Returns 0, or -ENOTSUP with an error set for a zoned device that cannot be
  * used: without direct I/O, a partition, with zones of a length that is no
- * power of two, or if this QEMU was built without the kernel's zone calls.
+ * power of two, if sysfs cannot be read, or if this QEMU was built without the
+ * kernel's zone calls.
  */
 int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp);
 

@@ -6,6 +6,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include "qapi/error.h"
 #include "block/block_int.h"
@@ -13,6 +14,8 @@
 /* What sysfs says of the device */
 static const char *zoned_attribute;
 static bool is_partition;
+/* How long a zone is in the kernel's eyes; -1 if it does not know the call */
+static int64_t zone_sectors = -1;
 
 static int device_stat(int fd, struct stat *st)
 {
@@ -38,6 +41,17 @@ static gboolean device_attribute(const char *path, char **text, gsize *len,
     return false;
 }
 
+static int device_ioctl(int fd, unsigned long request, uint32_t *result)
+{
+    g_assert_cmpint(request, ==, _IOR(0x12, 132, uint32_t));
+    if (zone_sectors < 0) {
+        errno = ENOTTY;
+        return -1;
+    }
+    *result = zone_sectors;
+    return 0;
+}
+
 /* The file once more, with other names, as it is built there */
 #undef CONFIG_BLKZONED
 #define host_zoned_probe     unzoned_probe
@@ -46,6 +60,7 @@ static gboolean device_attribute(const char *path, char **text, gsize *len,
 #define host_zoned_co_report unzoned_co_report
 #define host_zoned_co_mgmt   unzoned_co_mgmt
 #define fstat                device_stat
+#define ioctl                device_ioctl
 #define g_file_get_contents  device_attribute
 #include "../../block/host-zoned.c"
 
@@ -70,6 +85,15 @@ static void test_refused(void)
     assert_refused("partition");
 }
 
+/* What is not known is not taken for a device without zones */
+static void test_no_sysfs(void)
+{
+    is_partition = false;
+    zoned_attribute = NULL;
+    zone_sectors = 8192;
+    assert_refused("/sys");
+}
+
 /* Devices that have no zones are not concerned */
 static void test_plain(void)
 {
@@ -77,8 +101,9 @@ static void test_plain(void)
     HostZoned hz;
 
     is_partition = false;
-    for (int i = 0; i < ARRAY_SIZE(texts); i++) {
-        zoned_attribute = texts[i];
+    for (int i = 0; i < 2 * ARRAY_SIZE(texts); i++) {
+        zoned_attribute = texts[i / 2];
+        zone_sectors = i % 2 ? 0 : -1;
         g_assert_cmpint(host_zoned_probe(0, false, &hz, &error_abort), ==, 0);
         g_assert_cmpint(hz.model, ==, BLK_Z_NONE);
     }
@@ -88,6 +113,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/host-zoned/refused", test_refused);
+    g_test_add_func("/host-zoned/no-sysfs", test_no_sysfs);
     g_test_add_func("/host-zoned/plain", test_plain);
     return g_test_run();
 }
