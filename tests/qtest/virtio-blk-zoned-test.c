@@ -269,6 +269,7 @@ static void test_legacy_mmio(void)
     disk_start(&d, F_ZONED | F_BLK_SIZE);
     assert_nothing_works(&d);
 
+    qvirtqueue_cleanup(d.dev->bus, d.vq, &d.alloc);
     qtest_quit(d.qts);
     after = image_contents(image, &after_len);
     g_assert_cmpmem(before, before_len, after, after_len);
