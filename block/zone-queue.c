@@ -9,6 +9,7 @@
 #include "qemu/coroutine.h"
 #include "qemu/queue.h"
 #include "block/block_int.h"
+#include "block/zoned-io.h"
 #include "zone-queue.h"
 
 /*
@@ -156,21 +157,6 @@ static void leave_zone(ZoneQueue *zq, QueuedZone *zone)
     }
 }
 
-/* Why the zone that @desc describes cannot be written to at all, or 0 */
-static int zone_state_error(const BlockZoneDescriptor *desc)
-{
-    switch (desc->state) {
-    case BLK_ZS_FULL:
-        return -BLK_ZERR_INVALID;
-    case BLK_ZS_RDONLY:
-        return -BLK_ZERR_RDONLY;
-    case BLK_ZS_OFFLINE:
-        return -BLK_ZERR_OFFLINE;
-    default:
-        return 0;
-    }
-}
-
 static void learn_zone(QueuedZone *zone, const BlockZoneDescriptor *desc)
 {
     zone->fresh = false;
@@ -190,7 +176,7 @@ static void learn_zones(ZoneQueue *zq, const BlockZoneDescriptor *zones,
         uint64_t index = zones[i].start / zq->zone_size;
         QueuedZone *zone;
 
-        if (zone_state_error(&zones[i])) {
+        if (bdrv_zone_write_error(zones[i].state)) {
             continue;
         }
         zone = find_zone(zq, index) ?: add_zone(zq, index);
@@ -219,7 +205,7 @@ static int coroutine_fn learn_from_device(ZoneQueue *zq, QueuedZone *zone,
 
     zone->known = false;
     ret = read_zone(zq, zone->index, desc);
-    if (ret == 0 && !zone_state_error(desc)) {
+    if (ret == 0 && !bdrv_zone_write_error(desc->state)) {
         learn_zone(zone, desc);
     }
     return ret;
@@ -306,7 +292,7 @@ static int explain_error(const BlockZoneDescriptor *desc, int ret)
 {
     if (ret == -EIO &&
         (desc->state == BLK_ZS_RDONLY || desc->state == BLK_ZS_OFFLINE)) {
-        return zone_state_error(desc);
+        return bdrv_zone_write_error(desc->state);
     }
     return ret;
 }
@@ -438,7 +424,7 @@ static int coroutine_fn check_first_write(ZoneQueue *zq, QueuedZone *zone,
     if (zone->known && zone->conventional) {
         return 0;
     }
-    ret = zone_state_error(&desc);
+    ret = bdrv_zone_write_error(desc.state);
     return ret < 0 ? ret : check_write(zq, zone, zone->wp, w);
 }
 

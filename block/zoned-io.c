@@ -145,6 +145,20 @@ int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
+int bdrv_zone_write_error(BlockZoneState state)
+{
+    switch (state) {
+    case BLK_ZS_FULL:
+        return -BLK_ZERR_INVALID;
+    case BLK_ZS_RDONLY:
+        return -BLK_ZERR_RDONLY;
+    case BLK_ZS_OFFLINE:
+        return -BLK_ZERR_OFFLINE;
+    default:
+        return 0;
+    }
+}
+
 int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
                                               int64_t offset, int64_t bytes)
 {
@@ -160,18 +174,10 @@ int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
     if (ret < 0) {
         return ret;
     }
-    switch (zone.state) {
-    case BLK_ZS_NOT_WP:
+    if (zone.state == BLK_ZS_NOT_WP) {
         return 0;
-    case BLK_ZS_FULL:
-        return -BLK_ZERR_INVALID;
-    case BLK_ZS_RDONLY:
-        return -BLK_ZERR_RDONLY;
-    case BLK_ZS_OFFLINE:
-        return -BLK_ZERR_OFFLINE;
-    default:
-        return -BLK_ZERR_NOT_AT_WP;
     }
+    return bdrv_zone_write_error(zone.state) ?: -BLK_ZERR_NOT_AT_WP;
 }
 
 static int zone_mgmt_check(BlockDriverState *bs, int64_t offset, int64_t bytes,

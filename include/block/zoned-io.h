@@ -58,6 +58,15 @@ int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
                                          int64_t bytes);
 
 /**
+ * bdrv_zone_write_error: why nothing at all can be written to a sequential zone
+ * in @state.
+ *
+ * Returns 0 if that is no reason; -BLK_ZERR_INVALID (full), -BLK_ZERR_RDONLY,
+ * -BLK_ZERR_OFFLINE.
+ */
+int bdrv_zone_write_error(BlockZoneState state);
+
+/**
  * bdrv_co_zone_check_unaligned: whether a write that is not aligned to
  * request_alignment may be padded, which it may in conventional zones.
  *
