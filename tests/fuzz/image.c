@@ -171,6 +171,13 @@ static void change(Memory *m, Input *in)
     }
 }
 
+/* From the copy that can be read; false if none can */
+static bool get_header(Memory *m, ZonedHeader *h)
+{
+    return zoned_header_decode(h, memory_page(m, 0), NULL) >= 0 ||
+           zoned_header_decode(h, memory_page(m, 1), NULL) >= 0;
+}
+
 static uint32_t seal(uint8_t *block, size_t at)
 {
     uint32_t crc;
@@ -203,8 +210,7 @@ static void seal_all(Memory *m)
 
     seal(memory_page(m, 0), HEADER_CRC);
     seal(memory_page(m, 1), HEADER_CRC);
-    if ((zoned_header_decode(&h, memory_page(m, 0), NULL) < 0 &&
-         zoned_header_decode(&h, memory_page(m, 1), NULL) < 0) ||
+    if (!get_header(m, &h) ||
         zone_geometry_nr_zones(&h.geometry) > MAX_ZONES) {
         return;
     }
@@ -260,9 +266,7 @@ static void prove_all(Memory *m)
     ZonedHeader h;
     uint32_t copy, n;
 
-    if (image_is_huge(m) ||
-        (zoned_header_decode(&h, memory_page(m, 0), NULL) < 0 &&
-         zoned_header_decode(&h, memory_page(m, 1), NULL) < 0)) {
+    if (image_is_huge(m) || !get_header(m, &h)) {
         return;
     }
     for (copy = 0; copy < ZONED_COPIES; copy++) {
@@ -299,8 +303,7 @@ static void set_length(Memory *m, bool cut)
     ZonedHeader h;
 
     m->length = 1 * MiB;
-    if (zoned_header_decode(&h, memory_page(m, 0), NULL) >= 0 ||
-        zoned_header_decode(&h, memory_page(m, 1), NULL) >= 0) {
+    if (get_header(m, &h)) {
         m->length = ROUND_UP(zoned_file_size(&h), BDRV_SECTOR_SIZE);
     }
     if (cut) {
