@@ -129,12 +129,13 @@ class Guest:
                                         kit if kit_inside else None)
         # no_timer_check: Linux would panic if the first ticks of the timer came
         # late, as they do on a busy machine.
-        # Without cx16 the guest stays off an instruction that the emulation
-        # of several processors in this QEMU does not do atomically.  On a busy
-        # machine Linux could miss ticks of the timer, and would not boot.
+        # thread=single: where processors run at once, this QEMU may translate
+        # code that another one is patching, as Linux does while it boots.
+        # -cx16 keeps Linux off an instruction whose emulation in this QEMU
+        # leaves wrong flags behind, now and then.
         command = [
             os.path.join(build_dir, 'bin/qemu-system-x86_64'),
-            '-nodefaults', '-display', 'none', '-accel', 'tcg',
+            '-nodefaults', '-display', 'none', '-accel', 'tcg,thread=single',
             '-cpu', 'qemu64,-cx16', '-smp', str(cpus), '-m', memory,
             '-kernel', os.path.join(kit, 'kernel' + suffix),
             '-initrd', initrd,
