@@ -398,23 +398,31 @@ uint32_t zoned_table_encode(const ZonedHeader *h, uint32_t block,
     return seal_block(buf, offsetof(DiskTable, crc));
 }
 
+void zoned_table_entries(const ZonedHeader *h, uint32_t block,
+                         uint64_t *entries, const uint8_t *buf)
+{
+    uint32_t n = zoned_block_nr_zones(h, block);
+    uint32_t i;
+
+    buf += offsetof(DiskTable, entries);
+    for (i = 0; i < n; i++, buf += sizeof(*entries)) {
+        entries[i] = ldq_le_p(buf);
+    }
+}
+
 bool zoned_table_decode(const ZonedHeader *h, uint32_t block,
                         uint64_t *entries, const uint8_t *buf, uint32_t *sum)
 {
     DiskTable d;
-    uint32_t n = zoned_block_nr_zones(h, block);
-    uint32_t i;
 
-    memcpy(&d, buf, sizeof(d));
+    memcpy(&d, buf, offsetof(DiskTable, entries));
     if (le32_to_cpu(d.magic) != TABLE_MAGIC ||
         !block_is_sealed(buf, offsetof(DiskTable, crc)) ||
         memcmp(d.id, &h->id, sizeof(d.id)) ||
         le32_to_cpu(d.block) != block) {
         return false;
     }
-    for (i = 0; i < n; i++) {
-        entries[i] = le64_to_cpu(d.entries[i]);
-    }
+    zoned_table_entries(h, block, entries, buf);
     *sum = le32_to_cpu(d.crc);
     return true;
 }

@@ -208,6 +208,10 @@ bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf);
 uint32_t zoned_table_encode(const ZonedHeader *h, uint32_t block,
                             const uint64_t *entries, uint8_t *buf);
 
+/** zoned_table_entries: what was encoded into @buf, which is not checked */
+void zoned_table_entries(const ZonedHeader *h, uint32_t block,
+                         uint64_t *entries, const uint8_t *buf);
+
 /**
  * zoned_table_decode: the reverse; sets @entries and *@sum.  Returns false if
  * @buf is torn, damaged or not ours; @entries is not changed then.

@@ -12,9 +12,11 @@
  *   copy of each block, and flushes again.  Either the old root counts or the
  *   new one, for all zones at once.
  * - The first of these flushes is left out where the root can prove that what
- *   it speaks of is there (zoned-proof.c).  This is only done where the new
- *   root has all that the old one has, and more: then the old one is right, if
- *   not complete, whatever becomes of the new one.
+ *   it speaks of is there (zoned-proof.c).  Where it can prove that only of the
+ *   table, that is written together with the root, after a flush of the data.
+ *   This is only done where the new root has all that the
+ *   old one has, and more: then the old one is right, if not complete, whatever
+ *   becomes of the new one.
  * - A root whose write failed may be on the medium or not.  It is written
  *   again, unchanged, before any other metadata.  So is, to its own place, a
  *   root that was found by an open: who wrote it may have been killed before
@@ -27,6 +29,7 @@
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
 #include "qemu/memalign.h"
+#include "block/aio_task.h"
 #include "block/block_int.h"
 #include "trace.h"
 #include "zoned-meta.h"
@@ -34,6 +37,9 @@
 
 /* How many blocks of the table are read at once */
 #define LOAD_BLOCKS 256
+
+/* How many requests a commit has on their way at once */
+#define COMMIT_REQUESTS 8
 
 static uint64_t copy_offset(uint32_t first_block, int copy)
 {
@@ -312,6 +318,7 @@ void zoned_meta_init(ZonedMeta *m)
     m->entries = g_new0(uint64_t, nr_zones);
     m->sums = g_new0(uint32_t, nr_blocks);
     m->dirty = bitmap_new(nr_blocks);
+    zoned_tally_init(&m->tally);
     qemu_co_mutex_init(&m->lock);
 }
 
@@ -389,6 +396,7 @@ static void commit_free(ZonedCommit *c)
 void zoned_meta_unload(ZonedMeta *m)
 {
     commit_free(m->pending);
+    zoned_tally_destroy(&m->tally);
     zone_set_free(m->zones);
     g_free(m->entries);
     g_free(m->sums);
@@ -430,19 +438,23 @@ bool zoned_meta_is_dirty(ZonedMeta *m)
            !bitmap_empty(m->dirty, zoned_table_blocks(&m->header));
 }
 
-static int write_root_block(ZonedMeta *m, const uint8_t *buf, int copy)
+/* Flush, after a write that a flush cannot ignore */
+static int flush_root(ZonedMeta *m)
 {
-    int ret;
+    int ret = bdrv_flush(m->file->bs);
 
-    ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
-                      ZONED_BLOCK_SIZE, buf, 0);
-    if (ret >= 0) {
-        ret = bdrv_flush(m->file->bs);
-    }
     if (ret >= 0) {
         m->first_flush = false;
     }
     return ret;
+}
+
+static int write_root_block(ZonedMeta *m, const uint8_t *buf, int copy)
+{
+    int ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
+                          ZONED_BLOCK_SIZE, buf, 0);
+
+    return ret < 0 ? ret : flush_root(m);
 }
 
 /* Write @root into copy @copy of the root, and flush */
@@ -489,38 +501,16 @@ static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
     };
     c->root.generation++;
     c->root.nr_proven = 0;
+    c->root.proof = 0;
     return c;
 }
 
-/*
- * Let the root of @c prove those zones of @block that have more data in
- * @entries than before.  One zone at least, so that it proves the block, too.
- * Returns false if it cannot, or a zone has less data.
- */
-static bool commit_prove(ZonedMeta *m, ZonedCommit *c, uint32_t block,
-                         const uint64_t *entries)
+/* What @c says of the zones of its block number @n */
+static void commit_entries(ZonedMeta *m, ZonedCommit *c, uint32_t n,
+                           uint64_t *entries)
 {
-    uint32_t first = zoned_block_first_zone(block);
-    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
-    bool proven = false;
-    uint32_t i;
-
-    for (i = 0; i < nr_zones; i++) {
-        uint64_t start = zoned_entry_wp(m->entries[first + i]);
-        uint64_t end = zoned_entry_wp(entries[i]);
-
-        if (end < start) {
-            return false;
-        }
-        if (end > start || (i == nr_zones - 1 && !proven)) {
-            proven = zoned_proof_add(&m->header, &c->root, first + i, start,
-                                     end, &c->proven_bytes);
-            if (!proven) {
-                return false;
-            }
-        }
-    }
-    return true;
+    zoned_table_entries(&m->header, c->blocks[n], entries,
+                        c->buf + (size_t)n * ZONED_BLOCK_SIZE);
 }
 
 /* Add block @block to @c, as the zones are now */
@@ -532,15 +522,77 @@ static void commit_add(ZonedMeta *m, ZonedCommit *c, uint32_t block)
     uint32_t i, n = c->nr_blocks++;
 
     for (i = 0; i < nr_zones; i++) {
-        entries[i] = zoned_entry(zone_set_state(m->zones, first + i),
-                                 m->done_wp(m->opaque, first + i));
+        uint64_t wp = m->done_wp(m->opaque, first + i);
+
+        entries[i] = zoned_entry(zone_set_state(m->zones, first + i), wp);
+        c->grows = c->grows && wp >= zoned_entry_wp(m->entries[first + i]);
     }
     c->blocks[n] = block;
     c->sums[n] = zoned_table_encode(&m->header, block, entries,
                                     c->buf + (size_t)n * ZONED_BLOCK_SIZE);
     c->root.table_sum += (uint64_t)c->sums[n] - m->sums[block];
     zoned_root_flip(&c->root, block);
-    c->provable = c->provable && commit_prove(m, c, block, entries);
+}
+
+/* Let the root of @c prove its block number @n, by the last zone in it */
+static bool commit_prove_block(ZonedMeta *m, ZonedCommit *c, uint32_t n)
+{
+    uint32_t block = c->blocks[n];
+    uint32_t i = zoned_block_nr_zones(&m->header, block) - 1;
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    uint64_t end;
+
+    commit_entries(m, c, n, entries);
+    end = zoned_entry_wp(entries[i]);
+    return zoned_proof_add(&m->header, c, zoned_block_first_zone(block) + i,
+                           end, end, 0, c->sums[n]);
+}
+
+/* Let it prove the data that the block has and the root before has not */
+static bool commit_prove_data(ZonedMeta *m, ZonedCommit *c, uint32_t n)
+{
+    uint32_t block = c->blocks[n];
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
+    uint64_t entries[ZONED_ZONES_PER_BLOCK];
+    bool proven = false;
+    uint32_t i;
+
+    commit_entries(m, c, n, entries);
+    for (i = 0; i < nr_zones; i++) {
+        uint64_t start = zoned_entry_wp(m->entries[first + i]);
+        uint64_t end = zoned_entry_wp(entries[i]);
+        uint32_t sum;
+
+        if (start == end) {
+            continue;
+        }
+        proven = zoned_tally_find(&m->tally, first + i, start, end, &sum) &&
+                 zoned_proof_add(&m->header, c, first + i, start, end, sum,
+                                 c->sums[n]);
+        if (!proven) {
+            return false;
+        }
+    }
+    return proven || commit_prove_block(m, c, n);
+}
+
+/* Let the root of @c prove as much as @proves.  Returns false if it cannot. */
+static bool commit_prove(ZonedMeta *m, ZonedCommit *c, ZonedProves proves)
+{
+    uint32_t n;
+
+    c->proves = proves;
+    c->root.nr_proven = 0;
+    c->root.proof = 0;
+    c->proven_bytes = 0;
+    for (n = 0; n < c->nr_blocks; n++) {
+        if (!(proves == ZONED_PROVES_ALL ? commit_prove_data(m, c, n)
+                                         : commit_prove_block(m, c, n))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /*
@@ -553,16 +605,21 @@ static ZonedCommit *commit_prepare(ZonedMeta *m)
     ZonedCommit *c = commit_new(m, bitmap_count_one(m->dirty, nr_blocks));
     uint64_t b;
 
-    c->provable = true;
+    c->grows = true;
     for (b = find_first_bit(m->dirty, nr_blocks); b < nr_blocks;
          b = find_next_bit(m->dirty, nr_blocks, b + 1)) {
         commit_add(m, c, b);
     }
     bitmap_zero(m->dirty, nr_blocks);
     c->root.clean = false;
-    if (!c->provable) {
+
+    if (!c->grows || !(commit_prove(m, c, ZONED_PROVES_ALL) ||
+                       commit_prove(m, c, ZONED_PROVES_TABLE))) {
+        c->proves = ZONED_PROVES_NOTHING;
         c->root.nr_proven = 0;
+        c->root.proof = 0;
     }
+    zoned_tally_restart(&m->tally);
     return c;
 }
 
@@ -574,11 +631,43 @@ static uint64_t commit_block_offset(ZonedMeta *m, ZonedCommit *c, uint32_t n)
                               block);
 }
 
+/* A write of metadata, one of several that are on their way at once */
+typedef struct CommitTask {
+    AioTask task;
+    BdrvChild *file;
+    uint64_t offset;
+    int64_t bytes;
+    const uint8_t *buf;
+} CommitTask;
+
+static int coroutine_fn commit_task(AioTask *task)
+{
+    CommitTask *t = container_of(task, CommitTask, task);
+
+    return bdrv_pwrite(t->file, t->offset, t->bytes, t->buf, 0);
+}
+
+static void coroutine_fn commit_start_write(ZonedMeta *m, AioTaskPool *pool,
+                                            uint64_t offset, int64_t bytes,
+                                            const uint8_t *buf)
+{
+    CommitTask *t = g_new(CommitTask, 1);
+
+    *t = (CommitTask) {
+        .task.func = commit_task,
+        .file = m->file,
+        .offset = offset,
+        .bytes = bytes,
+        .buf = buf,
+    };
+    aio_task_pool_start_task(pool, &t->task);
+}
+
 /* Write the blocks of @c, neighbours at once, to the copies that it names */
-static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
+static void coroutine_fn commit_start_blocks(ZonedMeta *m, AioTaskPool *pool,
+                                             ZonedCommit *c)
 {
     uint32_t n, run;
-    int ret;
 
     for (n = 0; n < c->nr_blocks; n += run) {
         uint64_t offset = commit_block_offset(m, c, n);
@@ -588,13 +677,28 @@ static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
                                          offset + run * ZONED_BLOCK_SIZE) {
             run++;
         }
-        ret = bdrv_pwrite(m->file, offset, (int64_t)run * ZONED_BLOCK_SIZE,
-                          c->buf + (size_t)n * ZONED_BLOCK_SIZE, 0);
-        if (ret < 0) {
-            return ret;
-        }
+        commit_start_write(m, pool, offset, (int64_t)run * ZONED_BLOCK_SIZE,
+                           c->buf + (size_t)n * ZONED_BLOCK_SIZE);
     }
-    return 0;
+}
+
+/* Write the blocks of @c, and its root with them if that is in @root */
+static int coroutine_fn commit_write(ZonedMeta *m, ZonedCommit *c,
+                                     const uint8_t *root)
+{
+    AioTaskPool *pool = aio_task_pool_new(COMMIT_REQUESTS);
+    int ret;
+
+    commit_start_blocks(m, pool, c);
+    if (root) {
+        commit_start_write(m, pool,
+                           copy_offset(ZONED_ROOT_BLOCK, !m->root_copy),
+                           ZONED_BLOCK_SIZE, root);
+    }
+    aio_task_pool_wait_all(pool);
+    ret = aio_task_pool_status(pool);
+    aio_task_pool_free(pool);
+    return ret;
 }
 
 /* Its root has not been written: as if there had been no commit */
@@ -661,23 +765,37 @@ static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
 
     for (n = 0; n < c->nr_blocks; n++) {
         uint32_t block = c->blocks[n];
-        bool ok = zoned_table_decode(&m->header, block, entries,
-                                     c->buf + (size_t)n * ZONED_BLOCK_SIZE,
-                                     &m->sums[block]);
 
-        assert(ok);
+        commit_entries(m, c, n, entries);
         discard_emptied(m, block, entries);
         memcpy(m->entries + zoned_block_first_zone(block), entries,
                zoned_block_nr_zones(&m->header, block) * sizeof(entries[0]));
+        m->sums[block] = c->sums[n];
     }
     commit_free(c);
 }
 
-/* Write the root of m->pending, until it is known to be on the medium */
+/* Write the blocks of @c, and its root, which proves them, and flush */
+static int coroutine_fn write_at_once(ZonedMeta *m, ZonedCommit *c)
+{
+    uint8_t *root = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    int ret;
+
+    zoned_root_encode(&m->header, &c->root, root);
+    ret = commit_write(m, c, root);
+    qemu_vfree(root);
+    return ret < 0 ? ret : flush_root(m);
+}
+
+/*
+ * Write what is left of m->pending, until that is known to be on the medium.
+ * In a coroutine, if its root proves anything.
+ */
 static int commit_finish(ZonedMeta *m)
 {
     ZonedCommit *c = m->pending;
-    int ret = write_root(m, &c->root, !m->root_copy);
+    int ret = c->proves == ZONED_PROVES_NOTHING ?
+              write_root(m, &c->root, !m->root_copy) : write_at_once(m, c);
 
     trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
     if (ret < 0) {
@@ -745,25 +863,24 @@ static int settle_root(ZonedMeta *m)
     return ret;
 }
 
-/*
- * Write @c but for its root; flush, unless the root can prove that the rest is
- * there
- */
-static int commit_begin(ZonedMeta *m, ZonedCommit *c)
+/* Make durable what the root of @c does not prove */
+static int coroutine_fn commit_begin(ZonedMeta *m, ZonedCommit *c)
 {
-    int ret = commit_write_blocks(m, c);
+    int ret = 0;
 
-    if (ret < 0) {
-        return ret;
-    }
-    if (c->root.nr_proven && zoned_proof_take(m->file, &m->header, c)) {
+    switch (c->proves) {
+    case ZONED_PROVES_ALL:
         return 0;
+    case ZONED_PROVES_TABLE:
+        break;
+    case ZONED_PROVES_NOTHING:
+        ret = commit_write(m, c, NULL);
+        break;
     }
-    c->root.nr_proven = 0;
-    return bdrv_flush(m->file->bs);
+    return ret < 0 ? ret : bdrv_flush(m->file->bs);
 }
 
-static int do_commit(ZonedMeta *m)
+static int coroutine_fn do_commit(ZonedMeta *m)
 {
     ZonedCommit *c;
     int ret;
@@ -793,7 +910,7 @@ static int do_commit(ZonedMeta *m)
     return commit_finish(m);
 }
 
-int zoned_meta_commit(ZonedMeta *m)
+int coroutine_fn zoned_meta_commit(ZonedMeta *m)
 {
     int ret;
 

@@ -14,6 +14,20 @@
 #include "block/block_int.h"
 #include "qemu/coroutine.h"
 #include "zoned-image.h"
+#include "zoned-tally.h"
+
+/**
+ * ZonedProves: what a root proves of the commit that it belongs to.
+ *
+ * @ZONED_PROVES_NOTHING: all else is durable before it is written
+ * @ZONED_PROVES_TABLE: the data is
+ * @ZONED_PROVES_ALL: it is written with all else
+ */
+typedef enum ZonedProves {
+    ZONED_PROVES_NOTHING,
+    ZONED_PROVES_TABLE,
+    ZONED_PROVES_ALL,
+} ZonedProves;
 
 /**
  * ZonedCommit: a state of the zone table on its way to the medium.
@@ -23,9 +37,9 @@
  * @nr_blocks: how many these are
  * @buf: the blocks, ZONED_BLOCK_SIZE each, in the order of @blocks
  * @sums: their checksums
- * @provable: @root has all that the root before it has, and could prove until
- *            now what is new
- * @proven_bytes: how much data it proves
+ * @grows: no zone has less data than the root before has it
+ * @proves: what @root proves
+ * @proven_bytes: how much data that is
  */
 typedef struct ZonedCommit {
     ZonedRoot root;
@@ -33,7 +47,8 @@ typedef struct ZonedCommit {
     uint32_t nr_blocks;
     uint8_t *buf;
     uint32_t *sums;
-    bool provable;
+    bool grows;
+    ZonedProves proves;
     uint64_t proven_bytes;
 } ZonedCommit;
 
@@ -60,6 +75,7 @@ typedef struct ZonedCommit {
  * @pending: a commit whose root may or may not have reached the medium,
  *           because writing it failed; nothing else may be written before it
  *           is known to be there
+ * @tally: checksums of the data that is new
  * @done_wp: how much of zone @i is known to be written, relative to its start
  * @opaque: of @done_wp
  * @lost: NULL, or for a rescue: the blocks of the table of which no good copy
@@ -83,6 +99,7 @@ typedef struct ZonedMeta {
     bool committing;
     unsigned long *dirty;
     ZonedCommit *pending;
+    ZonedTally tally;
     uint64_t (*done_wp)(void *opaque, uint32_t i);
     void *opaque;
     unsigned long *lost;
@@ -156,13 +173,12 @@ bool zoned_meta_is_dirty(ZonedMeta *m);
 /**
  * zoned_meta_commit: make the zones as they are now, and all data written
  * until now, durable.  Afterwards the space of zones that this made empty is
- * discarded.  Called with @m->lock held, in a coroutine or while nothing else
- * is going on.
+ * discarded.  Called with @m->lock held, or while nothing else is going on.
  *
  * Returns 0 or the error of the medium; then the commit is tried again next
  * time, and what is on the medium is either the old state or the new one.
  */
-int zoned_meta_commit(ZonedMeta *m);
+int coroutine_fn zoned_meta_commit(ZonedMeta *m);
 
 /**
  * zoned_meta_settle: make both copies of every block the same and mark the

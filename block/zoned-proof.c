@@ -2,9 +2,9 @@
  * The zoned image format: roots that prove what they speak of
  *
  * Without this, a commit needs two flushes: the table and the data have to be
- * durable before the root is written.  Where it only adds a little data, the
- * data is read back and its checksum put into the root; then one flush makes
- * all durable, and a crash before its end is seen when the image is opened.
+ * durable before the root is written.  Where it only adds a little data, a
+ * checksum of that is put into the root; then one flush makes all durable, and
+ * a crash before its end is seen when the image is opened.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -20,15 +20,8 @@
 #define CHUNK (256 * KiB)
 
 /*
- * How much data a new root proves, at most.  To read back more than that takes
- * longer than a flush where the page cache of the host is not used.
- */
-#define MAX_NEW_BYTES (256 * KiB)
-
-/*
- * A checksum on its way.
+ * A checksum of what is in the file, on its way.
  *
- * @commit: NULL, or that of @root, which has blocks of the table
  * @buf: CHUNK bytes
  * @block: number of the block of the table that was read last
  * @entries, @block_sum: what it says, and its own checksum
@@ -39,7 +32,6 @@ typedef struct ProofSum {
     BdrvChild *file;
     const ZonedHeader *header;
     const ZonedRoot *root;
-    const ZonedCommit *commit;
     uint8_t *buf;
     uint32_t block;
     uint64_t entries[ZONED_ZONES_PER_BLOCK];
@@ -48,30 +40,32 @@ typedef struct ProofSum {
     uint32_t sum;
 } ProofSum;
 
-bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
-                     uint64_t start, uint64_t end, uint64_t *bytes)
+static uint32_t add_block(uint32_t sum, uint32_t block_sum)
 {
+    uint8_t buf[sizeof(block_sum)];
+
+    stl_le_p(buf, block_sum);
+    return crc32(sum, buf, sizeof(buf));
+}
+
+bool zoned_proof_add(const ZonedHeader *h, ZonedCommit *c, uint32_t zone,
+                     uint64_t start, uint64_t end, uint32_t data_sum,
+                     uint32_t block_sum)
+{
+    ZonedRoot *root = &c->root;
+
     if (root->nr_proven == zoned_root_max_proven(h) ||
-        end - start > MAX_NEW_BYTES - *bytes) {
+        end - start > ZONED_MAX_PROVEN_BYTES - c->proven_bytes) {
         return false;
     }
     root->proven[root->nr_proven++] = (ZonedProven) {
         .zone = zone,
         .start = start,
     };
-    *bytes += end - start;
+    root->proof = crc32_combine(add_block(root->proof, block_sum), data_sum,
+                                end - start);
+    c->proven_bytes += end - start;
     return true;
-}
-
-/* Block @block, which is one of those of @c */
-static const uint8_t *commit_block(const ZonedCommit *c, uint32_t block)
-{
-    uint32_t n = 0;
-
-    while (c->blocks[n] != block) {
-        n++;
-    }
-    return c->buf + (size_t)n * ZONED_BLOCK_SIZE;
 }
 
 /*
@@ -79,22 +73,17 @@ static const uint8_t *commit_block(const ZonedCommit *c, uint32_t block)
  * be proven; or the error of a read.
  */
 
-/* What block @block says; a commit still has what it has written */
+/* What block @block says */
 static int load_block(ProofSum *p, uint32_t block)
 {
-    const uint8_t *buf = p->commit ? commit_block(p->commit, block) : p->buf;
+    int copy = zoned_root_copy(p->root, block);
+    int ret = bdrv_pread(p->file, zoned_table_offset(p->header, copy, block),
+                         ZONED_BLOCK_SIZE, p->buf, 0);
 
-    if (!p->commit) {
-        int copy = zoned_root_copy(p->root, block);
-        int ret = bdrv_pread(p->file,
-                             zoned_table_offset(p->header, copy, block),
-                             ZONED_BLOCK_SIZE, p->buf, 0);
-
-        if (ret < 0) {
-            return ret;
-        }
+    if (ret < 0) {
+        return ret;
     }
-    if (!zoned_table_decode(p->header, block, p->entries, buf,
+    if (!zoned_table_decode(p->header, block, p->entries, p->buf,
                             &p->block_sum)) {
         return 0;
     }
@@ -122,7 +111,6 @@ static int add_zone(ProofSum *p, const ZonedProven *z)
 {
     const ZoneGeometry *g = &p->header->geometry;
     uint32_t block = z->zone / ZONED_ZONES_PER_BLOCK;
-    uint8_t block_sum[sizeof(uint32_t)];
     uint64_t end;
 
     if (z->zone >= zone_geometry_nr_zones(g)) {
@@ -140,23 +128,20 @@ static int add_zone(ProofSum *p, const ZonedProven *z)
         end - z->start > p->bytes) {
         return 0;
     }
-    stl_le_p(block_sum, p->block_sum);
-    p->sum = crc32(p->sum, block_sum, sizeof(block_sum));
+    p->sum = add_block(p->sum, p->block_sum);
     p->bytes -= end - z->start;
     return add_data(p, p->header->data_offset +
                        zone_geometry_start(g, z->zone) + z->start,
                     end - z->start);
 }
 
-static int take_sum(BdrvChild *file, const ZonedHeader *h,
-                    const ZonedRoot *root, const ZonedCommit *c, uint32_t *sum)
+int zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
+                      const ZonedRoot *root)
 {
     ProofSum p = {
         .file = file,
         .header = h,
         .root = root,
-        .commit = c,
-        .buf = qemu_blockalign(file->bs, CHUNK),
         .block = UINT32_MAX,
         .bytes = ZONED_MAX_PROVEN_BYTES,
         .sum = crc32(0, NULL, 0),
@@ -164,28 +149,13 @@ static int take_sum(BdrvChild *file, const ZonedHeader *h,
     uint32_t n;
     int ret = 1;
 
+    if (!root->nr_proven) {
+        return 1;
+    }
+    p.buf = qemu_blockalign(file->bs, CHUNK);
     for (n = 0; n < root->nr_proven && ret > 0; n++) {
         ret = add_zone(&p, &root->proven[n]);
     }
     qemu_vfree(p.buf);
-    *sum = p.sum;
-    return ret;
-}
-
-bool zoned_proof_take(BdrvChild *file, const ZonedHeader *h, ZonedCommit *c)
-{
-    return take_sum(file, h, &c->root, c, &c->root.proof) > 0;
-}
-
-int zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
-                      const ZonedRoot *root)
-{
-    uint32_t sum;
-    int ret;
-
-    if (!root->nr_proven) {
-        return 1;
-    }
-    ret = take_sum(file, h, root, NULL, &sum);
-    return ret <= 0 ? ret : sum == root->proof;
+    return ret <= 0 ? ret : p.sum == root->proof;
 }

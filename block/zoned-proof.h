@@ -15,25 +15,19 @@
 #include "zoned-meta.h"
 
 /**
- * zoned_proof_add: let @root prove zone @zone, as its current copy of the
- * table tells of it, with the data between @start and @end, relative to the
- * zone's start.
+ * zoned_proof_add: let the root of @c prove zone @zone, and the block of the
+ * table that tells of it.
  *
- * @bytes: how much data @root proves; is added to
+ * @start, @end: of its new data, relative to the zone's start
+ * @data_sum: CRC-32 of that; 0 if there is none
+ * @block_sum: checksum of the block
  *
- * Returns false if that would be more than one root can prove, or than it is
- * worth; nothing is added then.
+ * Returns false if that would be more than one root can prove; nothing is added
+ * then.
  */
-bool zoned_proof_add(const ZonedHeader *h, ZonedRoot *root, uint32_t zone,
-                     uint64_t start, uint64_t end, uint64_t *bytes);
-
-/**
- * zoned_proof_take: read the data from @file that the root of @c proves, and
- * put the checksum of that and of the blocks of @c into the root.
- *
- * Returns false if the data cannot be read.
- */
-bool zoned_proof_take(BdrvChild *file, const ZonedHeader *h, ZonedCommit *c);
+bool zoned_proof_add(const ZonedHeader *h, ZonedCommit *c, uint32_t zone,
+                     uint64_t start, uint64_t end, uint32_t data_sum,
+                     uint32_t block_sum);
 
 /**
  * zoned_proof_holds: whether what @root proves is there, in @file.  It always

@@ -178,7 +178,7 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp)
     return zoned_meta_load_zones(m, errp);
 }
 
-int zoned_rescue_write(ZonedRescue *r)
+int coroutine_fn zoned_rescue_write(ZonedRescue *r)
 {
     int ret = zoned_meta_commit(&r->meta);
 

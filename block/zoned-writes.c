@@ -265,6 +265,8 @@ static void count_written(ZonedWrites *ws, ZonedActivity *a)
         }
         w->counted = true;
         a->done_wp = w->end;
+        zoned_tally_count(&ws->meta->tally, w->zone, w->start, w->end,
+                          w->summed ? &w->sum : NULL);
         zoned_meta_changed(ws->meta, a->zone);
     }
     qemu_co_queue_restart_all(&a->counting);

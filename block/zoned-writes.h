@@ -38,6 +38,7 @@ typedef struct ZonedActivity ZonedActivity;
  * @zone: number of that zone
  * @start, @end: of the write, relative to the zone's start; @end is not known
  *               before it is admitted
+ * @sum: CRC-32 of its data, if @summed
  * @ret: what became of it
  * @written: its data is in the file
  * @counted: so is all data before it in the zone; the zone table speaks of it
@@ -50,7 +51,9 @@ typedef struct ZonedWrite {
     uint32_t zone;
     uint64_t start;
     uint64_t end;
+    uint32_t sum;
     int ret;
+    bool summed;
     bool written;
     bool counted;
     bool finished;

@@ -9,9 +9,12 @@
  */
 
 #include "qemu/osdep.h"
+#include <zlib.h>
 #include "qapi/error.h"
+#include "qemu/memalign.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
+#include "block/aio_task.h"
 #include "block/block_int.h"
 #include "trace.h"
 #include "zoned-format.h"
@@ -193,6 +196,73 @@ static int coroutine_fn commit_write(BlockDriverState *bs, ZonedWrite *w)
     return ret < 0 ? ret : zoned_co_flush(bs);
 }
 
+typedef struct WriteTask {
+    AioTask task;
+    BlockDriverState *bs;
+    uint64_t offset;
+    QEMUIOVector *qiov;
+    BdrvRequestFlags flags;
+} WriteTask;
+
+static int coroutine_fn write_task(AioTask *task)
+{
+    WriteTask *t = container_of(task, WriteTask, task);
+
+    return write_file(t->bs, t->offset, t->qiov->size, t->qiov, 0, t->flags);
+}
+
+/*
+ * Write @copy, which holds the data of @w, and take its checksum while it is on
+ * its way
+ */
+static int coroutine_fn write_and_sum(BlockDriverState *bs, ZonedWrite *w,
+                                      uint64_t offset, void *copy,
+                                      uint64_t bytes, BdrvRequestFlags flags)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, copy, bytes);
+    AioTaskPool *pool = aio_task_pool_new(1);
+    WriteTask *t = g_new(WriteTask, 1);
+    int ret;
+
+    *t = (WriteTask) {
+        .task.func = write_task,
+        .bs = bs,
+        .offset = offset,
+        .qiov = &qiov,
+        .flags = flags,
+    };
+    aio_task_pool_start_task(pool, &t->task);
+
+    w->sum = crc32(crc32(0, NULL, 0), copy, bytes);
+    w->summed = true;
+
+    aio_task_pool_wait_all(pool);
+    ret = aio_task_pool_status(pool);
+    aio_task_pool_free(pool);
+    return ret;
+}
+
+/* Write the data of @w.  The next root can prove it, if it is not too much */
+static int coroutine_fn write_data(BlockDriverState *bs, ZonedWrite *w,
+                                   uint64_t offset, uint64_t bytes,
+                                   QEMUIOVector *qiov, size_t qiov_offset,
+                                   BdrvRequestFlags flags)
+{
+    BDRVZonedState *s = bs->opaque;
+    ZonedTally *tally = &s->meta.tally;
+    uint8_t *copy = qiov ? zoned_tally_copy(tally, bs->file, bytes) : NULL;
+    int ret;
+
+    if (!copy) {
+        return write_file(bs, offset, bytes, qiov, qiov_offset, flags);
+    }
+    qemu_iovec_to_buf(qiov, qiov_offset, copy, bytes);
+    ret = write_and_sum(bs, w, offset, copy, bytes,
+                        flags & ~BDRV_REQ_REGISTERED_BUF);
+    zoned_tally_copy_done(tally);
+    return ret;
+}
+
 /* The write to a sequential zone was admitted, and its place is @offset */
 static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
                                    uint64_t bytes, QEMUIOVector *qiov,
@@ -208,7 +278,7 @@ static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
     zoned_write_start(&s->writes, &w, i, in_zone, in_zone + bytes);
     ret = wait_until_reset(s, i);
     if (ret >= 0) {
-        ret = write_file(bs, offset, bytes, qiov, qiov_offset,
+        ret = write_data(bs, &w, offset, bytes, qiov, qiov_offset,
                          flags & ~BDRV_REQ_FUA);
     }
     if (ret >= 0 && (flags & BDRV_REQ_FUA)) {
