@@ -241,7 +241,7 @@ static int repair_header(ZonedCheck *c, int good_header)
  * Of all metadata there is a good copy, in the image or in c->rescue: write it
  * to the others.  What is good in the image stays so at every moment of this.
  */
-static int coroutine_fn repair(ZonedCheck *c, int good_header)
+static int repair(ZonedCheck *c, int good_header)
 {
     int ret = repair_header(c, good_header);
 

@@ -22,6 +22,8 @@
 
 #define ROOT_FLAG_CLEAN         (1u << 0)
 
+#define INCOMPATIBLE_TAILS      (1ull << 0)
+
 /* A table entry: bytes of data below, what the zone became above */
 #define ENTRY_WP_BITS           56
 #define ENTRY_WP_MASK           MAKE_64BIT_MASK(0, ENTRY_WP_BITS)
@@ -59,18 +61,18 @@ typedef struct QEMU_PACKED DiskRoot {
     uint64_t table_sum;
     uint32_t flags;
     uint32_t table_blocks;
-    uint32_t nr_proven;
+    uint32_t nr_tails;
     uint32_t proof;
     uint8_t reserved[16];
     uint8_t second[ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER];
 } DiskRoot;
 
 /* These follow in a root behind the part of @second that is in use */
-typedef struct QEMU_PACKED DiskProven {
+typedef struct QEMU_PACKED DiskTail {
     uint32_t zone;
-    uint32_t reserved;
-    uint64_t start;
-} DiskProven;
+    uint32_t proven;
+    uint64_t end;
+} DiskTail;
 
 typedef struct QEMU_PACKED DiskTable {
     uint32_t magic;
@@ -83,7 +85,7 @@ typedef struct QEMU_PACKED DiskTable {
 
 QEMU_BUILD_BUG_ON(sizeof(DiskHeader) > ZONED_BLOCK_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskRoot) != ZONED_BLOCK_SIZE);
-QEMU_BUILD_BUG_ON(sizeof(DiskProven) != ZONED_PROVEN_SIZE);
+QEMU_BUILD_BUG_ON(sizeof(DiskTail) != ZONED_TAIL_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskTable) != ZONED_BLOCK_SIZE);
 
 /* CRC32C of a block whose checksum is at @crc_offset, as if that was zero */
@@ -116,6 +118,7 @@ void zoned_header_init(ZonedHeader *h)
 {
     h->data_offset = ROUND_UP(zoned_table_offset(h, ZONED_COPIES, 0),
                               ZONED_DATA_ALIGN);
+    h->has_tails = true;
     qemu_uuid_generate(&h->id);
 }
 
@@ -223,6 +226,8 @@ void zoned_header_encode(const ZonedHeader *h, uint8_t *buf)
     const ZoneGeometry *g = &h->geometry;
     DiskHeader d = {
         .version = cpu_to_le32(ZONED_VERSION),
+        .incompatible_features =
+            cpu_to_le64(h->has_tails ? INCOMPATIBLE_TAILS : 0),
         .id = h->id,
         .size = cpu_to_le64(g->size),
         .zone_size = cpu_to_le64(g->zone_size),
@@ -256,6 +261,7 @@ static void header_from_disk(ZonedHeader *h, const DiskHeader *d)
         .max_append_bytes = le64_to_cpu(d->max_append_bytes),
         .id = d->id,
         .data_offset = le64_to_cpu(d->data_offset),
+        .has_tails = le64_to_cpu(d->incompatible_features) & INCOMPATIBLE_TAILS,
     };
 }
 
@@ -263,6 +269,7 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
 {
     ERRP_GUARD();
     DiskHeader d;
+    uint64_t unknown;
 
     memcpy(&d, buf, sizeof(d));
     if (!zoned_header_probe(buf, ZONED_BLOCK_SIZE)) {
@@ -280,10 +287,10 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
                    ZONED_VERSION);
         return -ENOTSUP;
     }
-    if (d.incompatible_features) {
+    unknown = le64_to_cpu(d.incompatible_features) & ~INCOMPATIBLE_TAILS;
+    if (unknown) {
         error_setg(errp, "Image needs features of the zoned format that are "
-                   "not known: 0x%" PRIx64,
-                   le64_to_cpu(d.incompatible_features));
+                   "not known: 0x%" PRIx64, unknown);
         return -ENOTSUP;
     }
 
@@ -302,40 +309,85 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
     return 0;
 }
 
-static void proven_encode(const ZonedHeader *h, const ZonedRoot *r,
-                          uint8_t *buf)
+static void tails_encode(const ZonedHeader *h, const ZonedRoot *r,
+                         uint8_t *buf)
 {
     uint32_t n;
 
-    buf += zoned_root_proven_offset(h);
-    for (n = 0; n < r->nr_proven; n++) {
-        DiskProven d = {
-            .zone = cpu_to_le32(r->proven[n].zone),
-            .start = cpu_to_le64(r->proven[n].start),
+    buf += zoned_root_tails_offset(h);
+    for (n = 0; n < r->nr_tails; n++) {
+        DiskTail d = {
+            .zone = cpu_to_le32(r->tails[n].zone),
+            .proven = cpu_to_le32(r->tails[n].proven),
+            .end = cpu_to_le64(r->tails[n].end),
         };
 
         memcpy(buf + n * sizeof(d), &d, sizeof(d));
     }
 }
 
-static bool proven_decode(const ZonedHeader *h, ZonedRoot *r,
-                          const uint8_t *buf)
+/* Whether a zone of the disk can have the tail @t */
+static bool tail_is_possible(const ZoneGeometry *g, const ZonedTail *t)
 {
+    return t->zone < zone_geometry_nr_zones(g) &&
+           !zone_geometry_is_conventional(g, t->zone) &&
+           t->end <= zone_geometry_capacity(g, t->zone) &&
+           t->proven <= t->end &&
+           QEMU_IS_ALIGNED(t->end | t->proven, g->write_granularity);
+}
+
+static bool tails_decode(const ZonedHeader *h, ZonedRoot *r,
+                         const uint8_t *buf)
+{
+    uint64_t proven = 0;
     uint32_t n;
 
-    if (r->nr_proven > zoned_root_max_proven(h)) {
+    if (!h->has_tails) {
+        return true;
+    }
+    if (r->nr_tails > zoned_root_max_tails(h)) {
         return false;
     }
-    buf += zoned_root_proven_offset(h);
-    for (n = 0; n < r->nr_proven; n++) {
-        DiskProven d;
+    buf += zoned_root_tails_offset(h);
+    for (n = 0; n < r->nr_tails; n++) {
+        DiskTail d;
 
         memcpy(&d, buf + n * sizeof(d), sizeof(d));
-        r->proven[n] = (ZonedProven) {
+        r->tails[n] = (ZonedTail) {
             .zone = le32_to_cpu(d.zone),
-            .start = le64_to_cpu(d.start),
+            .proven = le32_to_cpu(d.proven),
+            .end = le64_to_cpu(d.end),
         };
+        if (!tail_is_possible(&h->geometry, &r->tails[n]) ||
+            (n && r->tails[n].zone <= r->tails[n - 1].zone)) {
+            return false;
+        }
+        proven += r->tails[n].proven;
     }
+    return proven <= ZONED_MAX_PROVEN_BYTES;
+}
+
+bool zoned_root_set_tail(const ZonedHeader *h, ZonedRoot *r, uint32_t zone,
+                         uint64_t end, uint32_t proven)
+{
+    uint32_t n = 0;
+
+    while (n < r->nr_tails && r->tails[n].zone < zone) {
+        n++;
+    }
+    if (n == r->nr_tails || r->tails[n].zone != zone) {
+        if (r->nr_tails >= zoned_root_max_tails(h)) {
+            return false;
+        }
+        memmove(&r->tails[n + 1], &r->tails[n],
+                (r->nr_tails - n) * sizeof(r->tails[0]));
+        r->nr_tails++;
+    }
+    r->tails[n] = (ZonedTail) {
+        .zone = zone,
+        .proven = proven,
+        .end = end,
+    };
     return true;
 }
 
@@ -347,14 +399,14 @@ void zoned_root_encode(const ZonedHeader *h, const ZonedRoot *r, uint8_t *buf)
         .table_sum = cpu_to_le64(r->table_sum),
         .flags = cpu_to_le32(r->clean ? ROOT_FLAG_CLEAN : 0),
         .table_blocks = cpu_to_le32(zoned_table_blocks(h)),
-        .nr_proven = cpu_to_le32(r->nr_proven),
+        .nr_tails = cpu_to_le32(r->nr_tails),
         .proof = cpu_to_le32(r->proof),
     };
 
     memcpy(d.id, &h->id, sizeof(d.id));
     memcpy(d.second, r->second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
     memcpy(buf, &d, sizeof(d));
-    proven_encode(h, r, buf);
+    tails_encode(h, r, buf);
     seal_block(buf, offsetof(DiskRoot, crc));
 }
 
@@ -373,11 +425,11 @@ bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf)
         .generation = le64_to_cpu(d.generation),
         .table_sum = le64_to_cpu(d.table_sum),
         .clean = le32_to_cpu(d.flags) & ROOT_FLAG_CLEAN,
-        .nr_proven = le32_to_cpu(d.nr_proven),
+        .nr_tails = le32_to_cpu(d.nr_tails),
         .proof = le32_to_cpu(d.proof),
     };
     memcpy(r->second, d.second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
-    return proven_decode(h, r, buf);
+    return tails_decode(h, r, buf);
 }
 
 uint32_t zoned_table_encode(const ZonedHeader *h, uint32_t block,
@@ -425,6 +477,16 @@ bool zoned_table_decode(const ZonedHeader *h, uint32_t block,
     zoned_table_entries(h, block, entries, buf);
     *sum = le32_to_cpu(d.crc);
     return true;
+}
+
+bool zoned_entry_extends(uint64_t entry, uint64_t old)
+{
+    return entry >> ENTRY_WP_BITS == old >> ENTRY_WP_BITS && entry >= old;
+}
+
+uint64_t zoned_entry_extend(uint64_t entry, uint64_t end)
+{
+    return (entry & ~ENTRY_WP_MASK) | MAX(zoned_entry_wp(entry), end);
 }
 
 uint64_t zoned_entry(BlockZoneState state, uint64_t wp)

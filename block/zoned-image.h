@@ -42,12 +42,12 @@
 #define ZONED_MAX_TABLE_BLOCKS  ((ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER) * 8)
 #define ZONED_MAX_ZONES         (ZONED_MAX_TABLE_BLOCKS * ZONED_ZONES_PER_BLOCK)
 
-/* How much one root can prove, see zoned-proof.h */
-#define ZONED_MAX_PROVEN        64
+/* How many tails one root can have, and how much of these it can prove */
+#define ZONED_MAX_TAILS         64
 #define ZONED_MAX_PROVEN_BYTES  (4 * MiB)
 
-/* Of an element of the list in a root of what it proves; it is aligned so */
-#define ZONED_PROVEN_SIZE       16
+/* Of a tail in a root; it is aligned so */
+#define ZONED_TAIL_SIZE         16
 
 /* Bounds of the creation options; the rest follows from ZoneGeometry */
 #define ZONED_MIN_GRANULARITY   512
@@ -62,24 +62,28 @@
  * @id: marks each block of metadata of this image, so that blocks of an
  *      image that used the same space earlier are not taken for its own
  * @data_offset: where zone 0 begins in the file
+ * @has_tails: roots can have tails; false in images of an early version
  */
 typedef struct ZonedHeader {
     ZoneGeometry geometry;
     uint64_t max_append_bytes;
     QemuUUID id;
     uint64_t data_offset;
+    bool has_tails;
 } ZonedHeader;
 
 /**
- * ZonedProven: data that is new in a root.
+ * ZonedTail: a zone that has more data than the table says.
  *
- * @zone: its zone, whose entry in the table says where the data ends
- * @start: where it starts, relative to the zone's start
+ * @zone: its number
+ * @proven: how many bytes, the last ones of the data, the root proves
+ * @end: where the data ends, relative to the zone's start
  */
-typedef struct ZonedProven {
+typedef struct ZonedTail {
     uint32_t zone;
-    uint64_t start;
-} ZonedProven;
+    uint32_t proven;
+    uint64_t end;
+} ZonedTail;
 
 /**
  * ZonedRoot: one committed state of the zone table.
@@ -87,8 +91,9 @@ typedef struct ZonedProven {
  * @generation: goes up by one with each commit; the newest intact root counts
  * @table_sum: sum of the checksums of the table's current blocks
  * @clean: the image was closed: both copies of every block are the same
- * @nr_proven: if this is not 0, the root counts only if @proof is the checksum
- *             of what @proven says, which has this many elements
+ * @tails: zones that have more data than the table says, in their order
+ * @nr_tails: how many these are
+ * @proof: the root counts only if this is the CRC-32 of what the tails prove
  * @second: for each block of the table, whether its current copy is the
  *          second one
  */
@@ -96,9 +101,9 @@ typedef struct ZonedRoot {
     uint64_t generation;
     uint64_t table_sum;
     bool clean;
-    uint32_t nr_proven;
+    uint32_t nr_tails;
     uint32_t proof;
-    ZonedProven proven[ZONED_MAX_PROVEN];
+    ZonedTail tails[ZONED_MAX_TAILS];
     uint8_t second[ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER];
 } ZonedRoot;
 
@@ -106,6 +111,12 @@ static inline uint32_t zoned_table_blocks(const ZonedHeader *h)
 {
     return DIV_ROUND_UP(zone_geometry_nr_zones(&h->geometry),
                         ZONED_ZONES_PER_BLOCK);
+}
+
+/* The block of the zone table that describes zone @zone */
+static inline uint32_t zoned_zone_block(uint32_t zone)
+{
+    return zone / ZONED_ZONES_PER_BLOCK;
 }
 
 /* The first zone that block @block of the zone table describes */
@@ -122,19 +133,19 @@ static inline uint32_t zoned_block_nr_zones(const ZonedHeader *h,
                                       zoned_block_first_zone(block));
 }
 
-/* Where in a root the list of what it proves begins: behind @second */
-static inline uint32_t zoned_root_proven_offset(const ZonedHeader *h)
+/* Where in a root the tails begin: behind @second */
+static inline uint32_t zoned_root_tails_offset(const ZonedHeader *h)
 {
     return ROUND_UP(ZONED_ROOT_HEADER + DIV_ROUND_UP(zoned_table_blocks(h), 8),
-                    ZONED_PROVEN_SIZE);
+                    ZONED_TAIL_SIZE);
 }
 
-/* How long that list can be */
-static inline uint32_t zoned_root_max_proven(const ZonedHeader *h)
+/* How many there can be */
+static inline uint32_t zoned_root_max_tails(const ZonedHeader *h)
 {
-    return MIN(ZONED_MAX_PROVEN,
-               (ZONED_BLOCK_SIZE - zoned_root_proven_offset(h)) /
-               ZONED_PROVEN_SIZE);
+    return h->has_tails ? MIN(ZONED_MAX_TAILS,
+                              (ZONED_BLOCK_SIZE - zoned_root_tails_offset(h)) /
+                              ZONED_TAIL_SIZE) : 0;
 }
 
 /* Where copy @copy of block @block of the zone table is in the file */
@@ -171,7 +182,7 @@ static inline bool zoned_root_is_newer(const ZonedRoot *r,
 
 /**
  * zoned_header_init: fill in what follows from @h->geometry: the place of
- * the zones and a new id.
+ * the zones, a new id, and the features of this version.
  */
 void zoned_header_init(ZonedHeader *h);
 
@@ -198,8 +209,21 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp);
 /** zoned_root_encode: into @buf, ZONED_BLOCK_SIZE bytes */
 void zoned_root_encode(const ZonedHeader *h, const ZonedRoot *r, uint8_t *buf);
 
-/** zoned_root_decode: returns false if @buf is torn, damaged or not ours */
+/**
+ * zoned_root_decode: returns false if @buf is torn, damaged or not ours.
+ *
+ * In an image without tails, a root with @nr_tails is one of an early version,
+ * which had another meaning for them; @tails is not set then.
+ */
 bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf);
+
+/**
+ * zoned_root_set_tail: let @r say that the data of zone @zone ends at @end, and
+ * prove the last @proven bytes of it.  Returns false if there is no room for
+ * one more tail.
+ */
+bool zoned_root_set_tail(const ZonedHeader *h, ZonedRoot *r, uint32_t zone,
+                         uint64_t end, uint32_t proven);
 
 /**
  * zoned_table_encode: block @block of the zone table, with @entries for the
@@ -228,6 +252,12 @@ uint64_t zoned_entry(BlockZoneState state, uint64_t wp);
 
 /** zoned_entry_wp: how much of the zone with this entry holds data */
 uint64_t zoned_entry_wp(uint64_t entry);
+
+/** zoned_entry_extends: whether @entry is @old, or that with more data */
+bool zoned_entry_extends(uint64_t entry, uint64_t old);
+
+/** zoned_entry_extend: @entry with data up to @end, if that is more */
+uint64_t zoned_entry_extend(uint64_t entry, uint64_t end);
 
 /**
  * zoned_entry_parse: the state in which zone @i comes back.  Returns false if

@@ -6,17 +6,15 @@
  * - Data is written in place.  The table says up to where a zone's data
  *   counts, and is written after the data: at a flush, or before a zone that
  *   was reset is written again.
- * - A block of the table is never overwritten in place: each commit writes
- *   the changed blocks to their other copies, flushes (which also makes the
- *   data durable that they speak of), writes a root that names the current
- *   copy of each block, and flushes again.  Either the old root counts or the
- *   new one, for all zones at once.
- * - The first of these flushes is left out where the root can prove that what
- *   it speaks of is there (zoned-proof.c).  Where it can prove that only of the
- *   table, that is written together with the root, after a flush of the data.
- *   This is only done where the new root has all that the
- *   old one has, and more: then the old one is right, if not complete, whatever
- *   becomes of the new one.
+ * - A block of the table is never overwritten in place: a commit writes the
+ *   changed blocks to their other copies, flushes (which also makes the data
+ *   durable that they speak of), writes a root that names the current copy of
+ *   each block, and flushes again.  Either the old root counts or the new one,
+ *   for all zones at once.
+ * - Where zones have just more data, the root says that itself, in its tails,
+ *   and no block of the table is written.  If it can prove that the data is
+ *   there (zoned-proof.c), the first of the two flushes is left out.  The root
+ *   before it is right then, if not complete, whatever becomes of the new one.
  * - A root whose write failed may be on the medium or not.  It is written
  *   again, unchanged, before any other metadata.  So is, to its own place, a
  *   root that was found by an open: who wrote it may have been killed before
@@ -26,10 +24,10 @@
  */
 
 #include "qemu/osdep.h"
+#include <zlib.h>
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
 #include "qemu/memalign.h"
-#include "block/aio_task.h"
 #include "block/block_int.h"
 #include "trace.h"
 #include "zoned-meta.h"
@@ -37,9 +35,6 @@
 
 /* How many blocks of the table are read at once */
 #define LOAD_BLOCKS 256
-
-/* How many requests a commit has on their way at once */
-#define COMMIT_REQUESTS 8
 
 static uint64_t copy_offset(uint32_t first_block, int copy)
 {
@@ -110,6 +105,11 @@ static int load_root(ZonedMeta *m, Error **errp)
     for (n = 0; n < ZONED_COPIES; n++, copy = !copy) {
         if (!intact[copy]) {
             continue;
+        }
+        if (roots[copy].nr_tails && !m->header.has_tails) {
+            error_setg(errp, "Image was not closed by the early version of "
+                       "QEMU that wrote it; only that version can open it");
+            return -ENOTSUP;
         }
         ret = zoned_proof_holds(m->file, &m->header, &roots[copy]);
         if (ret < 0) {
@@ -237,6 +237,21 @@ static int load_run(ZonedMeta *m, uint32_t first, uint32_t n, uint8_t *buf,
     return 0;
 }
 
+/* The table is there: add what the root says beyond it */
+static void apply_tails(ZonedMeta *m)
+{
+    uint32_t n;
+
+    for (n = 0; n < m->root.nr_tails; n++) {
+        const ZonedTail *t = &m->root.tails[n];
+
+        if (!m->lost || !test_bit(zoned_zone_block(t->zone), m->lost)) {
+            m->entries[t->zone] = zoned_entry_extend(m->entries[t->zone],
+                                                     t->end);
+        }
+    }
+}
+
 static int load_table(ZonedMeta *m, Error **errp)
 {
     uint32_t nr_blocks = zoned_table_blocks(&m->header);
@@ -269,7 +284,9 @@ static int load_table(ZonedMeta *m, Error **errp)
         error_setg(errp, "Zone table is damaged: it is not the one that its "
                    "root speaks of");
         ret = -EINVAL;
+        goto out;
     }
+    apply_tails(m);
 out:
     qemu_vfree(buf);
     return ret;
@@ -412,7 +429,7 @@ void zoned_meta_unload(ZonedMeta *m)
 
 void zoned_meta_changed(ZonedMeta *m, uint32_t i)
 {
-    set_bit(i / ZONED_ZONES_PER_BLOCK, m->dirty);
+    set_bit(zoned_zone_block(i), m->dirty);
 }
 
 bool zoned_meta_must_commit(ZonedMeta *m, uint32_t i)
@@ -491,6 +508,7 @@ static int rewrite_root(ZonedMeta *m)
 static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
 {
     ZonedCommit *c = g_new(ZonedCommit, 1);
+    uint32_t n;
 
     *c = (ZonedCommit) {
         .root = m->root,
@@ -500,17 +518,28 @@ static ZonedCommit *commit_new(ZonedMeta *m, uint32_t nr_blocks)
         .sums = g_new(uint32_t, nr_blocks),
     };
     c->root.generation++;
-    c->root.nr_proven = 0;
+    c->root.clean = false;
     c->root.proof = 0;
+    for (n = 0; n < c->root.nr_tails; n++) {
+        c->root.tails[n].proven = 0;
+    }
     return c;
 }
 
-/* What @c says of the zones of its block number @n */
-static void commit_entries(ZonedMeta *m, ZonedCommit *c, uint32_t n,
-                           uint64_t *entries)
+/*
+ * What is to be recorded of zone @i as it is now.  It is not called full where
+ * its data says that, which can be in a tail.
+ */
+static uint64_t current_entry(ZonedMeta *m, uint32_t i)
 {
-    zoned_table_entries(&m->header, c->blocks[n], entries,
-                        c->buf + (size_t)n * ZONED_BLOCK_SIZE);
+    BlockZoneState state = zone_set_state(m->zones, i);
+    uint64_t wp = m->done_wp(m->opaque, i);
+
+    if (state == BLK_ZS_FULL &&
+        wp == zone_geometry_capacity(&m->header.geometry, i)) {
+        state = BLK_ZS_CLOSED;
+    }
+    return zoned_entry(state, wp);
 }
 
 /* Add block @block to @c, as the zones are now */
@@ -522,10 +551,7 @@ static void commit_add(ZonedMeta *m, ZonedCommit *c, uint32_t block)
     uint32_t i, n = c->nr_blocks++;
 
     for (i = 0; i < nr_zones; i++) {
-        uint64_t wp = m->done_wp(m->opaque, first + i);
-
-        entries[i] = zoned_entry(zone_set_state(m->zones, first + i), wp);
-        c->grows = c->grows && wp >= zoned_entry_wp(m->entries[first + i]);
+        entries[i] = current_entry(m, first + i);
     }
     c->blocks[n] = block;
     c->sums[n] = zoned_table_encode(&m->header, block, entries,
@@ -534,91 +560,116 @@ static void commit_add(ZonedMeta *m, ZonedCommit *c, uint32_t block)
     zoned_root_flip(&c->root, block);
 }
 
-/* Let the root of @c prove its block number @n, by the last zone in it */
-static bool commit_prove_block(ZonedMeta *m, ZonedCommit *c, uint32_t n)
+/* The next dirty block of the table from @block on, or how many there are */
+static uint32_t next_dirty(ZonedMeta *m, uint32_t block)
 {
-    uint32_t block = c->blocks[n];
-    uint32_t i = zoned_block_nr_zones(&m->header, block) - 1;
-    uint64_t entries[ZONED_ZONES_PER_BLOCK];
-    uint64_t end;
-
-    commit_entries(m, c, n, entries);
-    end = zoned_entry_wp(entries[i]);
-    return zoned_proof_add(&m->header, c, zoned_block_first_zone(block) + i,
-                           end, end, 0, c->sums[n]);
+    return find_next_bit(m->dirty, zoned_table_blocks(&m->header), block);
 }
 
-/* Let it prove the data that the block has and the root before has not */
-static bool commit_prove_data(ZonedMeta *m, ZonedCommit *c, uint32_t n)
+/* A commit that writes all dirty blocks, and no tails */
+static ZonedCommit *commit_of_blocks(ZonedMeta *m)
 {
-    uint32_t block = c->blocks[n];
-    uint32_t first = zoned_block_first_zone(block);
-    uint32_t nr_zones = zoned_block_nr_zones(&m->header, block);
-    uint64_t entries[ZONED_ZONES_PER_BLOCK];
-    bool proven = false;
-    uint32_t i;
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    ZonedCommit *c;
+    uint32_t b, n;
 
-    commit_entries(m, c, n, entries);
-    for (i = 0; i < nr_zones; i++) {
-        uint64_t start = zoned_entry_wp(m->entries[first + i]);
-        uint64_t end = zoned_entry_wp(entries[i]);
-        uint32_t sum;
+    for (n = 0; n < m->root.nr_tails; n++) {
+        zoned_meta_changed(m, m->root.tails[n].zone);
+    }
+    c = commit_new(m, bitmap_count_one(m->dirty, nr_blocks));
+    c->root.nr_tails = 0;
+    for (b = next_dirty(m, 0); b < nr_blocks; b = next_dirty(m, b + 1)) {
+        commit_add(m, c, b);
+    }
+    bitmap_zero(m->dirty, nr_blocks);
+    return c;
+}
 
-        if (start == end) {
+/*
+ * Let @c have tails of those zones of @block that have more data than before.
+ * Returns false if there is another change, or no room for all.
+ */
+static bool commit_extend(ZonedMeta *m, ZonedCommit *c, uint32_t block)
+{
+    uint32_t i = zoned_block_first_zone(block);
+    uint32_t end = i + zoned_block_nr_zones(&m->header, block);
+
+    for (; i < end; i++) {
+        uint64_t entry = current_entry(m, i);
+        uint64_t start = zoned_entry_wp(m->entries[i]);
+        uint64_t wp = zoned_entry_wp(entry);
+        uint32_t sum, proven = 0;
+
+        if (entry == m->entries[i]) {
             continue;
         }
-        proven = zoned_tally_find(&m->tally, first + i, start, end, &sum) &&
-                 zoned_proof_add(&m->header, c, first + i, start, end, sum,
-                                 c->sums[n]);
-        if (!proven) {
-            return false;
+        if (zoned_tally_find(&m->tally, i, start, wp, &sum)) {
+            proven = wp - start;
+        } else {
+            c->proven = false;
         }
-    }
-    return proven || commit_prove_block(m, c, n);
-}
-
-/* Let the root of @c prove as much as @proves.  Returns false if it cannot. */
-static bool commit_prove(ZonedMeta *m, ZonedCommit *c, ZonedProves proves)
-{
-    uint32_t n;
-
-    c->proves = proves;
-    c->root.nr_proven = 0;
-    c->root.proof = 0;
-    c->proven_bytes = 0;
-    for (n = 0; n < c->nr_blocks; n++) {
-        if (!(proves == ZONED_PROVES_ALL ? commit_prove_data(m, c, n)
-                                         : commit_prove_block(m, c, n))) {
+        if (!zoned_entry_extends(entry, m->entries[i]) ||
+            !zoned_root_set_tail(&m->header, &c->root, i, wp, proven)) {
             return false;
         }
     }
     return true;
 }
 
+/* Let the root of @c prove what is new, or nothing if that is not possible */
+static void commit_prove(ZonedMeta *m, ZonedCommit *c)
+{
+    ZonedRoot *r = &c->root;
+    uint32_t n;
+
+    for (n = 0; n < r->nr_tails; n++) {
+        ZonedTail *t = &r->tails[n];
+        uint32_t sum;
+
+        if (!c->proven) {
+            t->proven = 0;
+        } else if (t->proven) {
+            zoned_tally_find(&m->tally, t->zone, t->end - t->proven, t->end,
+                             &sum);
+            r->proof = crc32_combine(r->proof, sum, t->proven);
+        }
+    }
+}
+
 /*
- * Take all dirty blocks into a new commit.  From here on changes make blocks
+ * A commit with tails and no blocks, or NULL if that is not possible: a rescue
+ * has changed @m->entries, which are not what the medium says.
+ */
+static ZonedCommit *commit_of_tails(ZonedMeta *m)
+{
+    uint32_t nr_blocks = zoned_table_blocks(&m->header);
+    ZonedCommit *c;
+    uint32_t b;
+
+    if (m->lost) {
+        return NULL;
+    }
+    c = commit_new(m, 0);
+    c->proven = true;
+    for (b = next_dirty(m, 0); b < nr_blocks; b = next_dirty(m, b + 1)) {
+        if (!commit_extend(m, c, b)) {
+            commit_free(c);
+            return NULL;
+        }
+    }
+    commit_prove(m, c);
+    bitmap_zero(m->dirty, nr_blocks);
+    return c;
+}
+
+/*
+ * Take all that is dirty into a new commit.  From here on changes make blocks
  * dirty again, for the commit after this one.
  */
 static ZonedCommit *commit_prepare(ZonedMeta *m)
 {
-    uint32_t nr_blocks = zoned_table_blocks(&m->header);
-    ZonedCommit *c = commit_new(m, bitmap_count_one(m->dirty, nr_blocks));
-    uint64_t b;
+    ZonedCommit *c = commit_of_tails(m) ?: commit_of_blocks(m);
 
-    c->grows = true;
-    for (b = find_first_bit(m->dirty, nr_blocks); b < nr_blocks;
-         b = find_next_bit(m->dirty, nr_blocks, b + 1)) {
-        commit_add(m, c, b);
-    }
-    bitmap_zero(m->dirty, nr_blocks);
-    c->root.clean = false;
-
-    if (!c->grows || !(commit_prove(m, c, ZONED_PROVES_ALL) ||
-                       commit_prove(m, c, ZONED_PROVES_TABLE))) {
-        c->proves = ZONED_PROVES_NOTHING;
-        c->root.nr_proven = 0;
-        c->root.proof = 0;
-    }
     zoned_tally_restart(&m->tally);
     return c;
 }
@@ -631,43 +682,11 @@ static uint64_t commit_block_offset(ZonedMeta *m, ZonedCommit *c, uint32_t n)
                               block);
 }
 
-/* A write of metadata, one of several that are on their way at once */
-typedef struct CommitTask {
-    AioTask task;
-    BdrvChild *file;
-    uint64_t offset;
-    int64_t bytes;
-    const uint8_t *buf;
-} CommitTask;
-
-static int coroutine_fn commit_task(AioTask *task)
-{
-    CommitTask *t = container_of(task, CommitTask, task);
-
-    return bdrv_pwrite(t->file, t->offset, t->bytes, t->buf, 0);
-}
-
-static void coroutine_fn commit_start_write(ZonedMeta *m, AioTaskPool *pool,
-                                            uint64_t offset, int64_t bytes,
-                                            const uint8_t *buf)
-{
-    CommitTask *t = g_new(CommitTask, 1);
-
-    *t = (CommitTask) {
-        .task.func = commit_task,
-        .file = m->file,
-        .offset = offset,
-        .bytes = bytes,
-        .buf = buf,
-    };
-    aio_task_pool_start_task(pool, &t->task);
-}
-
 /* Write the blocks of @c, neighbours at once, to the copies that it names */
-static void coroutine_fn commit_start_blocks(ZonedMeta *m, AioTaskPool *pool,
-                                             ZonedCommit *c)
+static int commit_write_blocks(ZonedMeta *m, ZonedCommit *c)
 {
     uint32_t n, run;
+    int ret;
 
     for (n = 0; n < c->nr_blocks; n += run) {
         uint64_t offset = commit_block_offset(m, c, n);
@@ -677,28 +696,13 @@ static void coroutine_fn commit_start_blocks(ZonedMeta *m, AioTaskPool *pool,
                                          offset + run * ZONED_BLOCK_SIZE) {
             run++;
         }
-        commit_start_write(m, pool, offset, (int64_t)run * ZONED_BLOCK_SIZE,
-                           c->buf + (size_t)n * ZONED_BLOCK_SIZE);
+        ret = bdrv_pwrite(m->file, offset, (int64_t)run * ZONED_BLOCK_SIZE,
+                          c->buf + (size_t)n * ZONED_BLOCK_SIZE, 0);
+        if (ret < 0) {
+            return ret;
+        }
     }
-}
-
-/* Write the blocks of @c, and its root with them if that is in @root */
-static int coroutine_fn commit_write(ZonedMeta *m, ZonedCommit *c,
-                                     const uint8_t *root)
-{
-    AioTaskPool *pool = aio_task_pool_new(COMMIT_REQUESTS);
-    int ret;
-
-    commit_start_blocks(m, pool, c);
-    if (root) {
-        commit_start_write(m, pool,
-                           copy_offset(ZONED_ROOT_BLOCK, !m->root_copy),
-                           ZONED_BLOCK_SIZE, root);
-    }
-    aio_task_pool_wait_all(pool);
-    ret = aio_task_pool_status(pool);
-    aio_task_pool_free(pool);
-    return ret;
+    return 0;
 }
 
 /* Its root has not been written: as if there had been no commit */
@@ -708,6 +712,9 @@ static void commit_abort(ZonedMeta *m, ZonedCommit *c)
 
     for (n = 0; n < c->nr_blocks; n++) {
         set_bit(c->blocks[n], m->dirty);
+    }
+    for (n = 0; n < c->root.nr_tails; n++) {
+        zoned_meta_changed(m, c->root.tails[n].zone);
     }
     commit_free(c);
 }
@@ -766,36 +773,22 @@ static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
     for (n = 0; n < c->nr_blocks; n++) {
         uint32_t block = c->blocks[n];
 
-        commit_entries(m, c, n, entries);
+        zoned_table_entries(&m->header, block, entries,
+                            c->buf + (size_t)n * ZONED_BLOCK_SIZE);
         discard_emptied(m, block, entries);
         memcpy(m->entries + zoned_block_first_zone(block), entries,
                zoned_block_nr_zones(&m->header, block) * sizeof(entries[0]));
         m->sums[block] = c->sums[n];
     }
+    apply_tails(m);
     commit_free(c);
 }
 
-/* Write the blocks of @c, and its root, which proves them, and flush */
-static int coroutine_fn write_at_once(ZonedMeta *m, ZonedCommit *c)
-{
-    uint8_t *root = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
-    int ret;
-
-    zoned_root_encode(&m->header, &c->root, root);
-    ret = commit_write(m, c, root);
-    qemu_vfree(root);
-    return ret < 0 ? ret : flush_root(m);
-}
-
-/*
- * Write what is left of m->pending, until that is known to be on the medium.
- * In a coroutine, if its root proves anything.
- */
+/* Write the root of m->pending, until it is known to be on the medium */
 static int commit_finish(ZonedMeta *m)
 {
     ZonedCommit *c = m->pending;
-    int ret = c->proves == ZONED_PROVES_NOTHING ?
-              write_root(m, &c->root, !m->root_copy) : write_at_once(m, c);
+    int ret = write_root(m, &c->root, !m->root_copy);
 
     trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
     if (ret < 0) {
@@ -823,7 +816,6 @@ static int flush_data(ZonedMeta *m)
 static int mark_unclean(ZonedMeta *m)
 {
     m->pending = commit_new(m, 0);
-    m->pending->root.clean = false;
     return commit_finish(m);
 }
 
@@ -863,26 +855,30 @@ static int settle_root(ZonedMeta *m)
     return ret;
 }
 
-/* Make durable what the root of @c does not prove */
-static int coroutine_fn commit_begin(ZonedMeta *m, ZonedCommit *c)
+/* Write @c but for its root, and make durable what that does not prove */
+static int commit_begin(ZonedMeta *m, ZonedCommit *c)
 {
-    int ret = 0;
+    int ret = commit_write_blocks(m, c);
 
-    switch (c->proves) {
-    case ZONED_PROVES_ALL:
-        return 0;
-    case ZONED_PROVES_TABLE:
-        break;
-    case ZONED_PROVES_NOTHING:
-        ret = commit_write(m, c, NULL);
-        break;
-    }
-    return ret < 0 ? ret : bdrv_flush(m->file->bs);
+    return ret < 0 || c->proven ? ret : bdrv_flush(m->file->bs);
 }
 
-static int coroutine_fn do_commit(ZonedMeta *m)
+/* Bring @c to the medium */
+static int commit_run(ZonedMeta *m, ZonedCommit *c)
 {
-    ZonedCommit *c;
+    int ret = commit_begin(m, c);
+
+    if (ret < 0) {
+        trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
+        commit_abort(m, c);
+        return ret;
+    }
+    m->pending = c;
+    return commit_finish(m);
+}
+
+static int do_commit(ZonedMeta *m)
+{
     int ret;
 
     ret = settle_root(m);
@@ -899,18 +895,10 @@ static int coroutine_fn do_commit(ZonedMeta *m)
         }
     }
 
-    c = commit_prepare(m);
-    ret = commit_begin(m, c);
-    if (ret < 0) {
-        trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
-        commit_abort(m, c);
-        return ret;
-    }
-    m->pending = c;
-    return commit_finish(m);
+    return commit_run(m, commit_prepare(m));
 }
 
-int coroutine_fn zoned_meta_commit(ZonedMeta *m)
+int zoned_meta_commit(ZonedMeta *m)
 {
     int ret;
 
@@ -971,6 +959,9 @@ int zoned_meta_settle(ZonedMeta *m)
         return 0;
     }
     ret = settle_root(m);
+    if (ret >= 0 && m->root.nr_tails) {
+        ret = commit_run(m, commit_of_blocks(m));
+    }
     if (ret < 0) {
         return ret;
     }

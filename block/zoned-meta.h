@@ -17,29 +17,14 @@
 #include "zoned-tally.h"
 
 /**
- * ZonedProves: what a root proves of the commit that it belongs to.
- *
- * @ZONED_PROVES_NOTHING: all else is durable before it is written
- * @ZONED_PROVES_TABLE: the data is
- * @ZONED_PROVES_ALL: it is written with all else
- */
-typedef enum ZonedProves {
-    ZONED_PROVES_NOTHING,
-    ZONED_PROVES_TABLE,
-    ZONED_PROVES_ALL,
-} ZonedProves;
-
-/**
  * ZonedCommit: a state of the zone table on its way to the medium.
  *
- * @root: names the copies that this commit has written
+ * @root: names the copies that this commit has written, and the tails
  * @blocks: numbers of the table's blocks that it changes
  * @nr_blocks: how many these are
  * @buf: the blocks, ZONED_BLOCK_SIZE each, in the order of @blocks
  * @sums: their checksums
- * @grows: no zone has less data than the root before has it
- * @proves: what @root proves
- * @proven_bytes: how much data that is
+ * @proven: @root proves all data that is new
  */
 typedef struct ZonedCommit {
     ZonedRoot root;
@@ -47,9 +32,7 @@ typedef struct ZonedCommit {
     uint32_t nr_blocks;
     uint8_t *buf;
     uint32_t *sums;
-    bool grows;
-    ZonedProves proves;
-    uint64_t proven_bytes;
+    bool proven;
 } ZonedCommit;
 
 /**
@@ -173,12 +156,13 @@ bool zoned_meta_is_dirty(ZonedMeta *m);
 /**
  * zoned_meta_commit: make the zones as they are now, and all data written
  * until now, durable.  Afterwards the space of zones that this made empty is
- * discarded.  Called with @m->lock held, or while nothing else is going on.
+ * discarded.  Called with @m->lock held, in a coroutine or while nothing else
+ * is going on.
  *
  * Returns 0 or the error of the medium; then the commit is tried again next
  * time, and what is on the medium is either the old state or the new one.
  */
-int coroutine_fn zoned_meta_commit(ZonedMeta *m);
+int zoned_meta_commit(ZonedMeta *m);
 
 /**
  * zoned_meta_settle: make both copies of every block the same and mark the

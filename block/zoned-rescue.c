@@ -168,7 +168,8 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp)
     }
     if (m->root_lost) {
         found(r, "both copies of the zone table's root are damaged: a repair "
-              "makes a new one");
+              "makes a new one.  If the image was not closed, zones lose the "
+              "data that was last written to them");
     }
     report_lost_blocks(r);
     for (i = 0; i < zone_geometry_nr_zones(&m->header.geometry); i++) {
@@ -178,7 +179,7 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp)
     return zoned_meta_load_zones(m, errp);
 }
 
-int coroutine_fn zoned_rescue_write(ZonedRescue *r)
+int zoned_rescue_write(ZonedRescue *r)
 {
     int ret = zoned_meta_commit(&r->meta);
 

@@ -40,7 +40,7 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp);
  *
  * Returns 0 or the error of the medium.
  */
-int coroutine_fn zoned_rescue_write(ZonedRescue *r);
+int zoned_rescue_write(ZonedRescue *r);
 
 /** zoned_rescue_unload: free what zoned_rescue_load() has made */
 void zoned_rescue_unload(ZonedRescue *r);

@@ -54,7 +54,9 @@ void zoned_writes_destroy(ZonedWrites *ws)
 
 static ZonedActivity *find_activity(const ZonedWrites *ws, uint32_t i)
 {
-    return g_hash_table_lookup(ws->active, GUINT_TO_POINTER(i));
+    /* A commit asks for many zones, and mostly when there are no writes */
+    return g_hash_table_size(ws->active) ?
+           g_hash_table_lookup(ws->active, GUINT_TO_POINTER(i)) : NULL;
 }
 
 uint64_t zoned_writes_done_wp(const ZonedWrites *ws, uint32_t i)

@@ -120,27 +120,28 @@ void image_put(Memory *m, const ZonedHeader *h)
     m->length = zoned_file_size(h);
 }
 
-/* A newer root, which proves some zones of the first block of the table */
-static void put_proving_root(Memory *m, Input *in, const ZonedHeader *h,
-                             ZonedRoot *root)
+/* A newer root, which has tails */
+static void put_root_with_tails(Memory *m, Input *in, const ZonedHeader *h,
+                                ZonedRoot *root)
 {
-    uint32_t n;
+    uint32_t n, nr_tails;
 
     root->generation++;
     root->clean = false;
-    root->nr_proven = input_take(in, 1) % (zoned_root_max_proven(h) + 1);
-    for (n = 0; n < root->nr_proven; n++) {
-        root->proven[n].zone = h->geometry.conventional_zones +
-                               input_take(in, 1);
-        root->proven[n].start = input_take(in, 1) *
-                                h->geometry.write_granularity;
+    nr_tails = input_take(in, 1) % (zoned_root_max_tails(h) + 1);
+    for (n = 0; n < nr_tails; n++) {
+        uint32_t zone = h->geometry.conventional_zones + input_take(in, 1);
+        uint64_t end = input_take(in, 1) * h->geometry.write_granularity;
+
+        zoned_root_set_tail(h, root, zone, end,
+                            input_take(in, 1) % 2 ? end : 0);
     }
     zoned_root_encode(h, root, memory_page(m, ZONED_ROOT_BLOCK));
 }
 
 /* One that has been used */
 static void put_used_image(Memory *m, Input *in, const ZonedHeader *h,
-                           bool proving)
+                           bool tails)
 {
     g_autofree uint64_t *entries =
         g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
@@ -149,8 +150,8 @@ static void put_used_image(Memory *m, Input *in, const ZonedHeader *h,
     root.clean = root.generation % 2;
     fill_entries(in, h, entries);
     put_image(m, h, &root, entries);
-    if (proving) {
-        put_proving_root(m, in, h, &root);
+    if (tails) {
+        put_root_with_tails(m, in, h, &root);
     }
 }
 
@@ -228,35 +229,15 @@ static void seal_all(Memory *m)
     }
 }
 
-/* What @z has to do with a proof; nothing if it is wrong */
-static uint32_t prove_zone(Memory *m, const ZonedHeader *h,
-                           const ZonedRoot *root, const ZonedProven *z,
+/* CRC-32 of what @t proves, which was possible or it would not be here */
+static uint32_t prove_tail(Memory *m, const ZonedHeader *h, const ZonedTail *t,
                            uint32_t proof)
 {
-    uint32_t block = z->zone / ZONED_ZONES_PER_BLOCK;
-    g_autofree uint64_t *entries = g_new0(uint64_t, ZONED_ZONES_PER_BLOCK);
-    g_autofree uint8_t *data = NULL;
-    const uint8_t *table;
-    uint64_t end;
-    uint32_t sum;
+    g_autofree uint8_t *data = g_malloc(t->proven);
 
-    if (z->zone >= zone_geometry_nr_zones(&h->geometry)) {
-        return proof;
-    }
-    table = memory_page(m, zoned_table_offset(h, zoned_root_copy(root, block),
-                                              block) / MEMORY_PAGE);
-    if (!zoned_table_decode(h, block, entries, table, &sum)) {
-        return proof;
-    }
-    end = zoned_entry_wp(entries[z->zone % ZONED_ZONES_PER_BLOCK]);
-    if (end < z->start || end - z->start > ZONED_MAX_PROVEN_BYTES) {
-        return proof;
-    }
-    data = g_malloc(end - z->start);
-    memory_get(m, h->data_offset + zone_geometry_start(&h->geometry, z->zone) +
-               z->start, data, end - z->start);
-    proof = crc32(proof, table + OTHER_CRC, sizeof(uint32_t));
-    return crc32(proof, data, end - z->start);
+    memory_get(m, h->data_offset + zone_geometry_start(&h->geometry, t->zone) +
+               t->end - t->proven, data, t->proven);
+    return crc32(proof, data, t->proven);
 }
 
 /* The proofs of the roots, after all that they depend on */
@@ -273,11 +254,11 @@ static void prove_all(Memory *m)
         uint8_t *page = memory_page(m, ZONED_ROOT_BLOCK + copy);
         uint32_t proof = crc32(0, NULL, 0);
 
-        if (!zoned_root_decode(&h, root, page) || !root->nr_proven) {
+        if (!zoned_root_decode(&h, root, page) || !h.has_tails) {
             continue;
         }
-        for (n = 0; n < root->nr_proven; n++) {
-            proof = prove_zone(m, &h, root, &root->proven[n], proof);
+        for (n = 0; n < root->nr_tails; n++) {
+            proof = prove_tail(m, &h, &root->tails[n], proof);
         }
         stl_le_p(page + ROOT_PROOF, proof);
         seal(page, OTHER_CRC);
@@ -320,7 +301,7 @@ uint8_t image_make(Memory *m, Input *in)
         memory_put(m, 0, in->data, in->size);
     } else {
         describe(in, &h);
-        put_used_image(m, in, &h, flags & IMAGE_PROVING);
+        put_used_image(m, in, &h, flags & IMAGE_TAILS);
         change(m, in);
     }
     if (flags & IMAGE_SEAL) {

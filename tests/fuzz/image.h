@@ -28,7 +28,7 @@ uint64_t input_take(Input *in, int bytes);
  *             can be reached.
  * IMAGE_CUT: the file is a bit too short.
  * IMAGE_PROVE: all proofs of roots are made right.
- * IMAGE_PROVING: there is a root that proves data, with a wrong proof.
+ * IMAGE_TAILS: there is a root with tails, whose proof is wrong.
  */
 #define IMAGE_RAW       0x01
 #define IMAGE_SEAL      0x02
@@ -36,7 +36,7 @@ uint64_t input_take(Input *in, int bytes);
 #define IMAGE_REPAIR    0x08 /* for the user of the image */
 #define IMAGE_READONLY  0x10
 #define IMAGE_PROVE     0x20
-#define IMAGE_PROVING   0x40
+#define IMAGE_TAILS     0x40
 
 uint8_t image_make(Memory *m, Input *in);
 

@@ -71,13 +71,13 @@ def crc32c(data: bytes) -> int:
     return crc ^ 0xffffffff
 
 
-def sealed(block: bytes) -> bytes:
+def sealed(block: bytes, at: int = 4) -> bytes:
     """
-    A root or block of the table with the right checksum, which is behind the
-    magic number
+    A block of metadata with the right checksum, which is behind the magic
+    number in a root or a block of the table, and at 12 in the header
     """
-    block = block[:4] + bytes(4) + block[8:]
-    return block[:4] + struct.pack('<I', crc32c(block)) + block[8:]
+    block = block[:at] + bytes(4) + block[at + 4:]
+    return block[:at] + struct.pack('<I', crc32c(block)) + block[at + 4:]
 
 
 class ZonedTestCase(unittest.TestCase):

@@ -260,7 +260,7 @@ static void test_header_layout(void)
     zoned_header_encode(&h, buf);
     g_assert(!memcmp(buf, "QZONED\x1a\xfb", 8));
     g_assert_cmpuint(ldl_le_p(buf + 8), ==, 1);             /* version */
-    g_assert_cmpuint(ldq_le_p(buf + 16), ==, 0);            /* features */
+    g_assert_cmpuint(ldq_le_p(buf + 16), ==, 1);            /* has tails */
     g_assert_cmpuint(ldq_le_p(buf + 24), ==, 0);
     g_assert(!memcmp(buf + 32, &h.id, 16));
     g_assert_cmpuint(ldq_le_p(buf + 48), ==, h.geometry.size);
@@ -314,7 +314,7 @@ static void test_header_forged(void)
         { 8, 4, 2, -ENOTSUP, "version 2" },
         { 8, 4, 0, -ENOTSUP, "version 0" },
         { 16, 8, 0x8000000000000000ULL, -ENOTSUP, "0x8000000000000000" },
-        { 16, 8, 1, -ENOTSUP, "features" },
+        { 16, 8, 3, -ENOTSUP, "not known: 0x2" },
         { 48, 8, 0, -EINVAL, "size is 0" },
         { 48, 8, UINT64_MAX, -EINVAL, "size is 18446744073709551615" },
         { 56, 8, 0, -EINVAL, "zone_size is 0" },
@@ -344,6 +344,11 @@ static void test_header_forged(void)
     zoned_header_encode(&h, buf);
     forge(buf, 24, 1, 8);
     g_assert(header_decode(&h, buf));
+
+    /* An image of an early version */
+    forge(buf, 16, 0, 8);
+    g_assert_cmpint(zoned_header_decode(&h, buf, NULL), ==, 0);
+    g_assert(!h.has_tails);
 }
 
 static void test_probe(void)
@@ -378,34 +383,75 @@ static void test_root_round_trip(void)
     }
 }
 
-static void test_root_proven(void)
+static void test_root_tails(void)
 {
     ZonedHeader h = new_header();
     ZonedRoot r = new_root(7), got;
     uint8_t buf[ZONED_BLOCK_SIZE];
     uint32_t n;
 
-    g_assert_cmpuint(zoned_root_max_proven(&h), ==, ZONED_MAX_PROVEN);
+    g_assert_cmpuint(zoned_root_max_tails(&h), ==, ZONED_MAX_TAILS);
     r.proof = 0x89abcdef;
-    for (n = 0; n < ZONED_MAX_PROVEN; n++) {
-        r.proven[r.nr_proven++] = (ZonedProven) {
-            .zone = 0x1000000 + n,
-            .start = 0x1234567890 + n,
-        };
+    for (n = 0; n < ZONED_MAX_TAILS; n++) {
+        /* Not in their order, but each once */
+        uint32_t zone = 2 + n * 3 % ZONED_MAX_TAILS;
+
+        g_assert(zoned_root_set_tail(&h, &r, zone, 4096 * (n % 10 + 1), 4096));
     }
+    g_assert(!zoned_root_set_tail(&h, &r, 1, 4096, 0));
+    g_assert(!zoned_root_set_tail(&h, &r, 100, 4096, 0));
+    g_assert(zoned_root_set_tail(&h, &r, 5, 48 * KiB, 0));
+
     zoned_root_encode(&h, &r, buf);
     g_assert(zoned_root_decode(&h, &got, buf));
-    g_assert_cmpuint(got.nr_proven, ==, r.nr_proven);
+    g_assert_cmpuint(got.nr_tails, ==, ZONED_MAX_TAILS);
     g_assert_cmpuint(got.proof, ==, r.proof);
     g_assert_cmpuint(got.second[0], ==, r.second[0]);
-    for (n = 0; n < ZONED_MAX_PROVEN; n++) {
-        g_assert_cmpuint(got.proven[n].zone, ==, r.proven[n].zone);
-        g_assert_cmpuint(got.proven[n].start, ==, r.proven[n].start);
+    for (n = 0; n < ZONED_MAX_TAILS; n++) {
+        g_assert_cmpuint(got.tails[n].zone, ==, 2 + n);
+        g_assert_cmpuint(got.tails[n].proven, ==, r.tails[n].proven);
+        g_assert_cmpuint(got.tails[n].end, ==, r.tails[n].end);
+    }
+    g_assert_cmpuint(got.tails[3].end, ==, 48 * KiB);
+    g_assert_cmpuint(got.tails[3].proven, ==, 0);
+}
+
+/* A root with a tail that no zone can have is not used */
+static void test_root_bad_tails(void)
+{
+    const struct {
+        ZonedTail tails[2];
+        bool good;
+    } cases[] = {
+        { { { 2, 4096, 8192 }, { 3, 0, 48 * KiB } }, true },
+        { { { 2, 4096, 8192 }, { NR_ZONES - 1, 0, 16 * KiB } }, true },
+        { { { 2, 4096, 8192 }, { NR_ZONES - 1, 0, 20 * KiB } }, false },
+        { { { 2, 4096, 8192 }, { NR_ZONES, 0, 4096 } }, false },
+        { { { 2, 4096, 8192 }, { 2, 4096, 8192 } }, false },
+        { { { 3, 4096, 8192 }, { 2, 4096, 8192 } }, false },
+        { { { 1, 4096, 8192 }, { 2, 4096, 8192 } }, false },
+        { { { 2, 12288, 8192 }, { 3, 0, 4096 } }, false },
+        { { { 2, 512, 8192 }, { 3, 0, 4096 } }, false },
+        { { { 2, 0, 8192 + 512 }, { 3, 0, 4096 } }, false },
+        { { { 2, 0, 52 * KiB }, { 3, 0, 4096 } }, false },
+        { { { 2, 0, 0ULL - 4096 }, { 3, 0, 4096 } }, false },
+    };
+    ZonedHeader h = new_header();
+    uint8_t buf[ZONED_BLOCK_SIZE];
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        ZonedRoot r = new_root(7), got;
+
+        memcpy(r.tails, cases[i].tails, sizeof(cases[i].tails));
+        r.nr_tails = 2;
+        zoned_root_encode(&h, &r, buf);
+        g_assert(zoned_root_decode(&h, &got, buf) == cases[i].good);
     }
 }
 
-/* What is proven stands behind the copies of the blocks, if there is room */
-static void test_root_room_to_prove(void)
+/* Tails stand behind the copies of the blocks, if there is room */
+static void test_root_room_for_tails(void)
 {
     const uint64_t zone = 4096, block = ZONED_ZONES_PER_BLOCK * zone;
     ZonedHeader h = new_header();
@@ -414,7 +460,7 @@ static void test_root_room_to_prove(void)
 
     h.geometry.zone_size = h.geometry.zone_capacity = zone;
     h.geometry.size = block * ZONED_MAX_TABLE_BLOCKS;
-    g_assert_cmpuint(zoned_root_max_proven(&h), ==, 0);
+    g_assert_cmpuint(zoned_root_max_tails(&h), ==, 0);
     r.second[sizeof(r.second) - 1] = 0xa5;
     zoned_root_encode(&h, &r, buf);
     g_assert(zoned_root_decode(&h, &got, buf));
@@ -422,14 +468,40 @@ static void test_root_room_to_prove(void)
 
     /* One more than there is room for is read by nobody */
     h.geometry.size = block * (ZONED_MAX_TABLE_BLOCKS - 2 * 16 * 8);
-    g_assert_cmpuint(zoned_root_max_proven(&h), ==, 2);
-    r.nr_proven = 2;
+    g_assert_cmpuint(zoned_root_max_tails(&h), ==, 2);
+    g_assert(zoned_root_set_tail(&h, &r, 2, zone, 0));
+    g_assert(zoned_root_set_tail(&h, &r, 3, zone, 0));
+    g_assert(!zoned_root_set_tail(&h, &r, 4, zone, 0));
     zoned_root_encode(&h, &r, buf);
     g_assert(zoned_root_decode(&h, &got, buf));
     stl_le_p(buf + 40, 3);
     stl_le_p(buf + 4, 0);
     stl_le_p(buf + 4, crc32c(0xffffffff, buf, sizeof(buf)));
     g_assert(!zoned_root_decode(&h, &got, buf));
+
+    /* An image of an early version has none */
+    h.has_tails = false;
+    r.nr_tails = 0;
+    g_assert(!zoned_root_set_tail(&h, &r, 2, zone, 0));
+}
+
+static void test_entry_extends(void)
+{
+    uint64_t closed = zoned_entry(BLK_ZS_CLOSED, 8192);
+    uint64_t full = zoned_entry(BLK_ZS_FULL, 8192);
+
+    g_assert(zoned_entry_extends(closed, closed));
+    g_assert(zoned_entry_extends(closed, zoned_entry(BLK_ZS_CLOSED, 4096)));
+    g_assert(zoned_entry_extends(closed, zoned_entry(BLK_ZS_EMPTY, 0)));
+    g_assert(!zoned_entry_extends(closed, zoned_entry(BLK_ZS_CLOSED, 12288)));
+    g_assert(!zoned_entry_extends(full, closed));
+    g_assert(!zoned_entry_extends(closed, full));
+
+    g_assert_cmpuint(zoned_entry_extend(closed, 4096), ==, closed);
+    g_assert_cmpuint(zoned_entry_extend(closed, 12288), ==,
+                     zoned_entry(BLK_ZS_CLOSED, 12288));
+    g_assert_cmpuint(zoned_entry_extend(full, 12288), ==,
+                     zoned_entry(BLK_ZS_FULL, 12288));
 }
 
 /* There is a generation after each, or the next commit would be lost */
@@ -779,8 +851,11 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-codec/header/layout", test_header_layout);
     g_test_add_func("/zone-codec/header/forged", test_header_forged);
     g_test_add_func("/zone-codec/root/round-trip", test_root_round_trip);
-    g_test_add_func("/zone-codec/root/proven", test_root_proven);
-    g_test_add_func("/zone-codec/root/room-to-prove", test_root_room_to_prove);
+    g_test_add_func("/zone-codec/root/tails", test_root_tails);
+    g_test_add_func("/zone-codec/root/bad-tails", test_root_bad_tails);
+    g_test_add_func("/zone-codec/root/room-for-tails",
+                    test_root_room_for_tails);
+    g_test_add_func("/zone-codec/entry/extends", test_entry_extends);
     g_test_add_func("/zone-codec/root/newer", test_root_newer);
     g_test_add_func("/zone-codec/root/copies", test_root_copies);
     g_test_add_func("/zone-codec/root/other-length", test_root_other_length);
