@@ -79,18 +79,86 @@ static int read_root(ZonedMeta *m, int copy, ZonedRoot *root, bool *intact,
     return ret;
 }
 
+static void use_root(ZonedMeta *m, const ZonedRoot *root, int copy)
+{
+    m->root = *root;
+    m->root_copy = copy;
+    m->root_lost = false;
+}
+
+static void reject_root(ZonedMeta *m, const ZonedRoot *root)
+{
+    trace_zoned_root_rejected(m->file->bs, root->generation);
+    if (!m->rejected) {
+        m->rejected = true;
+        m->rejected_generation = root->generation;
+    }
+}
+
+/* As zoned_proof_holds().  For a rescue, what cannot be read is not there. */
+static int proof_holds(ZonedMeta *m, const ZonedRoot *root, Error **errp)
+{
+    int ret;
+
+    if (root->nr_tails && !m->header.has_tails) {
+        error_setg(errp, "Image was not closed by the early version of QEMU "
+                   "that wrote it; only that version can open it");
+        return -ENOTSUP;
+    }
+    ret = zoned_proof_holds(m->file, &m->header, root);
+    if (ret < 0 && m->lost) {
+        m->unreadable = true;
+        return 0;
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read what the zone table's "
+                         "root proves");
+    }
+    return ret;
+}
+
 /*
  * Of the roots that are intact, the newest one counts that proves what it has
- * to.  Where the other one is the same, it was written after a flush of the
- * first.
+ * to.  If there is none, it is what the oldest one says without that.
+ */
+static int choose_root(ZonedMeta *m, const ZonedRoot *roots, const bool *intact,
+                       Error **errp)
+{
+    int first = intact[0] && intact[1] ?
+                zoned_root_is_newer(&roots[1], &roots[0]) : !intact[0];
+    int n, ret;
+
+    m->root_lost = true;
+    for (n = 0; n < ZONED_COPIES; n++) {
+        int copy = n ? !first : first;
+
+        if (!intact[copy]) {
+            break;
+        }
+        use_root(m, &roots[copy], copy);
+        ret = proof_holds(m, &roots[copy], errp);
+        if (ret) {
+            return MIN(ret, 0);
+        }
+        reject_root(m, &roots[copy]);
+    }
+    if (m->rejected) {
+        zoned_proof_cut(&m->root);
+    }
+    return 0;
+}
+
+/*
+ * Where the other root is the same, it was written after a flush of the first.
  */
 static int load_root(ZonedMeta *m, Error **errp)
 {
     ZonedRoot roots[ZONED_COPIES];
     bool intact[ZONED_COPIES];
-    int copy, n, ret;
+    int copy, ret;
 
     m->rejected = false;
+    m->unreadable = false;
     m->first_flush = m->header.geometry.conventional_zones;
     for (copy = 0; copy < ZONED_COPIES; copy++) {
         ret = read_root(m, copy, &roots[copy], &intact[copy], errp);
@@ -98,42 +166,14 @@ static int load_root(ZonedMeta *m, Error **errp)
             return ret;
         }
     }
-    m->root_is_durable = intact[0] && intact[1] &&
+    ret = choose_root(m, roots, intact, errp);
+    m->root_is_durable = intact[0] && intact[1] && !m->rejected &&
                          roots[0].generation == roots[1].generation;
-    m->root_lost = true;
-    copy = intact[0] && intact[1] && zoned_root_is_newer(&roots[1], &roots[0]);
-    for (n = 0; n < ZONED_COPIES; n++, copy = !copy) {
-        if (!intact[copy]) {
-            continue;
-        }
-        if (roots[copy].nr_tails && !m->header.has_tails) {
-            error_setg(errp, "Image was not closed by the early version of "
-                       "QEMU that wrote it; only that version can open it");
-            return -ENOTSUP;
-        }
-        ret = zoned_proof_holds(m->file, &m->header, &roots[copy]);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "Could not read what the zone table's "
-                             "root proves");
-            return ret;
-        }
-        if (ret) {
-            m->root = roots[copy];
-            m->root_copy = copy;
-            m->root_lost = false;
-            return 0;
-        }
-        trace_zoned_root_rejected(m->file->bs, roots[copy].generation);
-        if (!m->rejected) {
-            m->rejected = true;
-            m->rejected_generation = roots[copy].generation;
-        }
-    }
-    if (!m->lost) {
+    if (ret >= 0 && m->root_lost && !m->lost) {
         error_setg(errp, "Both copies of the zone table's root are damaged");
-        return -EINVAL;
+        ret = -EINVAL;
     }
-    return 0;
+    return ret;
 }
 
 static void set_damage_error(ZonedMeta *m, uint32_t block, Error **errp)
@@ -371,7 +411,7 @@ static int load_without_root(ZonedMeta *m, Error **errp)
     int ret = 0;
 
     m->root = (ZonedRoot) {
-        .generation = m->rejected ? m->rejected_generation + 1 : 1,
+        .generation = 1,
     };
     m->root_copy = 0;
     m->root_is_durable = true;
@@ -637,8 +677,9 @@ static void commit_prove(ZonedMeta *m, ZonedCommit *c)
 }
 
 /*
- * A commit with tails and no blocks, or NULL if that is not possible: a rescue
- * has changed @m->entries, which are not what the medium says.
+ * A commit with tails and no blocks.  NULL if something else has changed, or
+ * there are too many tails, or this is a rescue: its entries are not what the
+ * medium says.
  */
 static ZonedCommit *commit_of_tails(ZonedMeta *m)
 {
@@ -784,13 +825,19 @@ static void commit_adopt(ZonedMeta *m, ZonedCommit *c)
     commit_free(c);
 }
 
+static void trace_commit(ZonedMeta *m, ZonedCommit *c, int ret)
+{
+    trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks,
+                       c->root.nr_tails, c->proven, ret);
+}
+
 /* Write the root of m->pending, until it is known to be on the medium */
 static int commit_finish(ZonedMeta *m)
 {
     ZonedCommit *c = m->pending;
     int ret = write_root(m, &c->root, !m->root_copy);
 
-    trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
+    trace_commit(m, c, ret);
     if (ret < 0) {
         return ret;
     }
@@ -820,9 +867,9 @@ static int mark_unclean(ZonedMeta *m)
 }
 
 /*
- * There is a newer root than the one that counts, whose proof does not hold.
- * It might later, when the same data is written again: another root takes its
- * place before anything is written.
+ * The newest root on the medium proves what is not there.  It might be later,
+ * when the same data is written again: a root that is newer still comes before
+ * anything else is written.
  */
 static int replace_rejected(ZonedMeta *m)
 {
@@ -832,11 +879,21 @@ static int replace_rejected(ZonedMeta *m)
     return commit_finish(m);
 }
 
-/* Make the root that was loaded durable, by a flush that does something */
+/*
+ * Make the root that was loaded durable, by a flush that does something.  So
+ * with the data that it proves: a flush may have failed before this program was
+ * started, and a page cache forgets then that the data is not on the medium.
+ */
 static int confirm_root(ZonedMeta *m)
 {
-    int ret = m->rejected ? replace_rejected(m) : rewrite_root(m);
+    int ret;
 
+    if (m->rejected) {
+        ret = replace_rejected(m);
+    } else {
+        ret = zoned_proof_rewrite(m->file, &m->header, &m->root);
+        ret = ret < 0 ? ret : rewrite_root(m);
+    }
     m->root_is_durable = ret >= 0;
     return ret;
 }
@@ -869,7 +926,7 @@ static int commit_run(ZonedMeta *m, ZonedCommit *c)
     int ret = commit_begin(m, c);
 
     if (ret < 0) {
-        trace_zoned_commit(m->file->bs, c->root.generation, c->nr_blocks, ret);
+        trace_commit(m, c, ret);
         commit_abort(m, c);
         return ret;
     }
@@ -886,6 +943,7 @@ static int do_commit(ZonedMeta *m)
         return ret;
     }
     if (!zoned_meta_is_dirty(m)) {
+        zoned_tally_restart(&m->tally);
         return flush_data(m);
     }
     if (m->root.clean) {

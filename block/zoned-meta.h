@@ -48,8 +48,8 @@ typedef struct ZonedCommit {
  * @root_copy: where the medium has @root, 0 or 1
  * @lock: held while the medium is brought up to date
  * @root_is_durable: @root would be there after a crash of the host, too
- * @rejected: the other copy of the root is newer, but does not prove what it
- *            has to; it has @rejected_generation
+ * @rejected: what the newest root on the medium proves is not there; it has
+ *            @rejected_generation, and @root is from before it
  * @first_flush: no flush has reached the medium since the image was opened,
  *               and there are conventional zones
  * @committing: a commit may be on its way to the medium
@@ -63,6 +63,7 @@ typedef struct ZonedCommit {
  * @opaque: of @done_wp
  * @lost: NULL, or for a rescue: the blocks of the table of which no good copy
  *        was found
+ * @unreadable: for a rescue: so it was rejected because its data cannot be read
  * @root_lost: for a rescue: there is no root; @root is one that was made up, of
  *             blocks of which it makes no difference which copy counts
  */
@@ -86,6 +87,7 @@ typedef struct ZonedMeta {
     uint64_t (*done_wp)(void *opaque, uint32_t i);
     void *opaque;
     unsigned long *lost;
+    bool unreadable;
     bool root_lost;
 } ZonedMeta;
 
@@ -121,8 +123,9 @@ int zoned_meta_load(ZonedMeta *m, Error **errp);
  * a block of the table that is damaged is not an error: its bit is set, and
  * the entries of its sequential zones say that they are offline.  Nor is it an
  * error then that there is no root: all blocks are lost that have not two good
- * copies with the same content.  A root or a block that cannot be read, and a
- * table that is not the one of its root, are errors as ever.
+ * copies with the same content.  Nor is it one that data which a root proves
+ * cannot be read.  A root or a block that cannot be read, and a table that is
+ * not the one of its root, are errors as ever.
  */
 int zoned_meta_load_table(ZonedMeta *m, Error **errp);
 int zoned_meta_load_zones(ZonedMeta *m, Error **errp);

@@ -23,4 +23,16 @@
 int zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
                       const ZonedRoot *root);
 
+/**
+ * zoned_proof_rewrite: write the data that @root proves, with the content that
+ * it has, so that the next flush reaches it.
+ *
+ * Returns 0 or the error of a read or write.
+ */
+int zoned_proof_rewrite(BdrvChild *file, const ZonedHeader *h,
+                        const ZonedRoot *root);
+
+/** zoned_proof_cut: let @root say only what the root before it has said */
+void zoned_proof_cut(ZonedRoot *root);
+
 #endif /* BLOCK_ZONED_PROOF_H */

@@ -168,8 +168,12 @@ int zoned_rescue_load(ZonedRescue *r, Error **errp)
     }
     if (m->root_lost) {
         found(r, "both copies of the zone table's root are damaged: a repair "
-              "makes a new one.  If the image was not closed, zones lose the "
-              "data that was last written to them");
+              "makes a new one.  If the image was not closed, zones go back to "
+              "where the table was written last, and lose later data");
+    }
+    if (m->unreadable) {
+        found(r, "the data cannot be read that was written last: a repair "
+              "takes zones back to where they were before the last flush");
     }
     report_lost_blocks(r);
     for (i = 0; i < zone_geometry_nr_zones(&m->header.geometry); i++) {

@@ -45,12 +45,9 @@ uint8_t *zoned_tally_copy(ZonedTally *t, BdrvChild *file, uint64_t bytes)
 {
     uint8_t *copy;
 
-    if (bytes > MAX_BYTES - t->bytes) {
+    if (bytes > MAX_BYTES - MAX(t->bytes, t->used)) {
         /* The next commit can prove nothing: no need to copy what follows */
         t->bytes = MAX_BYTES;
-        return NULL;
-    }
-    if (bytes > MAX_BYTES - t->used) {
         return NULL;
     }
     if (!t->room) {

@@ -257,8 +257,7 @@ static int coroutine_fn write_data(BlockDriverState *bs, ZonedWrite *w,
         return write_file(bs, offset, bytes, qiov, qiov_offset, flags);
     }
     qemu_iovec_to_buf(qiov, qiov_offset, copy, bytes);
-    ret = write_and_sum(bs, w, offset, copy, bytes,
-                        flags & ~BDRV_REQ_REGISTERED_BUF);
+    ret = write_and_sum(bs, w, offset, copy, bytes, flags);
     zoned_tally_copy_done(tally);
     return ret;
 }
