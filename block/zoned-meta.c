@@ -495,23 +495,19 @@ bool zoned_meta_is_dirty(ZonedMeta *m)
            !bitmap_empty(m->dirty, zoned_table_blocks(&m->header));
 }
 
-/* Flush, after a write that a flush cannot ignore */
-static int flush_root(ZonedMeta *m)
+static int write_root_block(ZonedMeta *m, const uint8_t *buf, int copy)
 {
-    int ret = bdrv_flush(m->file->bs);
+    int ret;
 
+    ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
+                      ZONED_BLOCK_SIZE, buf, 0);
+    if (ret >= 0) {
+        ret = bdrv_flush(m->file->bs);
+    }
     if (ret >= 0) {
         m->first_flush = false;
     }
     return ret;
-}
-
-static int write_root_block(ZonedMeta *m, const uint8_t *buf, int copy)
-{
-    int ret = bdrv_pwrite(m->file, copy_offset(ZONED_ROOT_BLOCK, copy),
-                          ZONED_BLOCK_SIZE, buf, 0);
-
-    return ret < 0 ? ret : flush_root(m);
 }
 
 /* Write @root into copy @copy of the root, and flush */
@@ -912,19 +908,14 @@ static int settle_root(ZonedMeta *m)
     return ret;
 }
 
-/* Write @c but for its root, and make durable what that does not prove */
-static int commit_begin(ZonedMeta *m, ZonedCommit *c)
+/* Bring @c to the medium: all that its root does not prove comes before it */
+static int commit_run(ZonedMeta *m, ZonedCommit *c)
 {
     int ret = commit_write_blocks(m, c);
 
-    return ret < 0 || c->proven ? ret : bdrv_flush(m->file->bs);
-}
-
-/* Bring @c to the medium */
-static int commit_run(ZonedMeta *m, ZonedCommit *c)
-{
-    int ret = commit_begin(m, c);
-
+    if (ret >= 0 && !c->proven) {
+        ret = bdrv_flush(m->file->bs);
+    }
     if (ret < 0) {
         trace_commit(m, c, ret);
         commit_abort(m, c);
