@@ -13,7 +13,7 @@
 
 #include "block/block_int.h"
 #include "qemu/coroutine.h"
-#include "zoned-image.h"
+#include "zoned-layout.h"
 #include "zoned-tally.h"
 
 /**

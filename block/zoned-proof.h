@@ -11,7 +11,7 @@
 #define BLOCK_ZONED_PROOF_H
 
 #include "block/block_int.h"
-#include "zoned-image.h"
+#include "zoned-layout.h"
 
 /**
  * zoned_proof_holds: whether the data that @root proves is there, in @file.  It

@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 #include "case.h"
 
 /* @weight: how often a random case has it, of all weights together */

@@ -7,7 +7,7 @@
 #ifndef TESTS_CRASH_DISK_H
 #define TESTS_CRASH_DISK_H
 
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 #include "case.h"
 #include "medium.h"
 #include "model.h"

@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 #include "medium.h"
 
 /* What a block holds that has been given back is anything */

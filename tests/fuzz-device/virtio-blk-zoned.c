@@ -20,7 +20,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "block/block.h"
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 #include "exec/address-spaces.h"
 #include "hw/qdev-properties.h"
 #include "hw/sysbus.h"

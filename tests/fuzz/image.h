@@ -7,7 +7,7 @@
 #ifndef TESTS_FUZZ_IMAGE_H
 #define TESTS_FUZZ_IMAGE_H
 
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 #include "memory.h"
 
 /* What is left of the input */

@@ -16,7 +16,7 @@
 #include "qapi/qmp/qdict.h"
 #include "sysemu/block-backend.h"
 #include "block/block_int.h"
-#include "../block/zoned-image.h"
+#include "../block/zoned-layout.h"
 
 #define GRANULARITY (4 * KiB)
 #define ZONE_SIZE   (256 * KiB)
@@ -363,8 +363,8 @@ int main(int argc, char **argv)
     qemu_init_main_loop(&error_abort);
     g_test_init(&argc, &argv, NULL);
 
-    g_test_add_func("/zoned-order/sequential", test_sequential);
-    g_test_add_func("/zoned-order/failure", test_failure);
-    g_test_add_func("/zoned-order/wrong-place", test_wrong_place);
+    g_test_add_func("/zoned-writes/sequential", test_sequential);
+    g_test_add_func("/zoned-writes/failure", test_failure);
+    g_test_add_func("/zoned-writes/wrong-place", test_wrong_place);
     return g_test_run();
 }

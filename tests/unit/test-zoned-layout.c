@@ -12,7 +12,7 @@
 #include "qemu/cutils.h"
 #include "qemu/units.h"
 #include "block/block.h"
-#include "block/zoned-image.h"
+#include "block/zoned-layout.h"
 
 #define SECTOR 512
 
@@ -830,7 +830,7 @@ static void add_block_tests(const char *name, GTestDataFunc fn)
     int i;
 
     for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-        g_autofree char *path = g_strdup_printf("/zone-codec/%s/%s",
+        g_autofree char *path = g_strdup_printf("/zoned-layout/%s/%s",
                                                 kinds[i].name, name);
 
         g_test_add_data_func(path, &kinds[i], fn);
@@ -844,33 +844,33 @@ int main(int argc, char **argv)
     add_block_tests("flipped-bit", test_flipped_bit);
     add_block_tests("lost-byte", test_lost_byte);
     add_block_tests("torn", test_torn);
-    g_test_add_func("/zone-codec/other-kind", test_other_kind);
-    g_test_add_func("/zone-codec/other-image", test_other_image);
-    g_test_add_func("/zone-codec/probe", test_probe);
-    g_test_add_func("/zone-codec/header/round-trip", test_header_round_trip);
-    g_test_add_func("/zone-codec/header/layout", test_header_layout);
-    g_test_add_func("/zone-codec/header/forged", test_header_forged);
-    g_test_add_func("/zone-codec/root/round-trip", test_root_round_trip);
-    g_test_add_func("/zone-codec/root/tails", test_root_tails);
-    g_test_add_func("/zone-codec/root/bad-tails", test_root_bad_tails);
-    g_test_add_func("/zone-codec/root/room-for-tails",
+    g_test_add_func("/zoned-layout/other-kind", test_other_kind);
+    g_test_add_func("/zoned-layout/other-image", test_other_image);
+    g_test_add_func("/zoned-layout/probe", test_probe);
+    g_test_add_func("/zoned-layout/header/round-trip", test_header_round_trip);
+    g_test_add_func("/zoned-layout/header/layout", test_header_layout);
+    g_test_add_func("/zoned-layout/header/forged", test_header_forged);
+    g_test_add_func("/zoned-layout/root/round-trip", test_root_round_trip);
+    g_test_add_func("/zoned-layout/root/tails", test_root_tails);
+    g_test_add_func("/zoned-layout/root/bad-tails", test_root_bad_tails);
+    g_test_add_func("/zoned-layout/root/room-for-tails",
                     test_root_room_for_tails);
-    g_test_add_func("/zone-codec/entry/extends", test_entry_extends);
-    g_test_add_func("/zone-codec/root/newer", test_root_newer);
-    g_test_add_func("/zone-codec/root/copies", test_root_copies);
-    g_test_add_func("/zone-codec/root/other-length", test_root_other_length);
-    g_test_add_func("/zone-codec/table/round-trip", test_table_round_trip);
-    g_test_add_func("/zone-codec/table/refused", test_table_refused);
-    g_test_add_func("/zone-codec/table/sum", test_table_sum);
-    g_test_add_func("/zone-codec/entry/states", test_entry_states);
-    g_test_add_func("/zone-codec/entry/wrong", test_entry_wrong);
-    g_test_add_func("/zone-codec/entry/correct", test_entry_correct);
-    g_test_add_func("/zone-codec/check/granularity", test_check_granularity);
-    g_test_add_func("/zone-codec/check/zone-size", test_check_zone_size);
-    g_test_add_func("/zone-codec/check/capacity", test_check_capacity);
-    g_test_add_func("/zone-codec/check/size", test_check_size);
-    g_test_add_func("/zone-codec/check/zones", test_check_zones);
-    g_test_add_func("/zone-codec/check/limits", test_check_limits);
+    g_test_add_func("/zoned-layout/entry/extends", test_entry_extends);
+    g_test_add_func("/zoned-layout/root/newer", test_root_newer);
+    g_test_add_func("/zoned-layout/root/copies", test_root_copies);
+    g_test_add_func("/zoned-layout/root/other-length", test_root_other_length);
+    g_test_add_func("/zoned-layout/table/round-trip", test_table_round_trip);
+    g_test_add_func("/zoned-layout/table/refused", test_table_refused);
+    g_test_add_func("/zoned-layout/table/sum", test_table_sum);
+    g_test_add_func("/zoned-layout/entry/states", test_entry_states);
+    g_test_add_func("/zoned-layout/entry/wrong", test_entry_wrong);
+    g_test_add_func("/zoned-layout/entry/correct", test_entry_correct);
+    g_test_add_func("/zoned-layout/check/granularity", test_check_granularity);
+    g_test_add_func("/zoned-layout/check/zone-size", test_check_zone_size);
+    g_test_add_func("/zoned-layout/check/capacity", test_check_capacity);
+    g_test_add_func("/zoned-layout/check/size", test_check_size);
+    g_test_add_func("/zoned-layout/check/zones", test_check_zones);
+    g_test_add_func("/zoned-layout/check/limits", test_check_limits);
 
     return g_test_run();
 }

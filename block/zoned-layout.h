@@ -7,8 +7,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef BLOCK_ZONED_IMAGE_H
-#define BLOCK_ZONED_IMAGE_H
+#ifndef BLOCK_ZONED_LAYOUT_H
+#define BLOCK_ZONED_LAYOUT_H
 
 #include "block/zone-set.h"
 #include "qemu/units.h"
@@ -274,4 +274,4 @@ bool zoned_entry_parse(const ZonedHeader *h, uint32_t i, uint64_t entry,
  */
 uint64_t zoned_entry_correct(const ZonedHeader *h, uint32_t i, uint64_t entry);
 
-#endif /* BLOCK_ZONED_IMAGE_H */
+#endif /* BLOCK_ZONED_LAYOUT_H */

@@ -15,7 +15,7 @@
 #include "qemu/crc32c.h"
 #include "qemu/host-utils.h"
 #include "block/block.h"
-#include "zoned-image.h"
+#include "zoned-layout.h"
 
 #define ROOT_MAGIC              0x544f525a /* "ZROT" */
 #define TABLE_MAGIC             0x4c42545a /* "ZTBL" */
