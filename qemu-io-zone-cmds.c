@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "block/block.h"
-#include "block/zoned.h"
+#include "block/zone.h"
 #include "qemu-io.h"
 #include "qemu/cutils.h"
 #include "qemu/memalign.h"

@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "block/block_int.h"
 #include "block/coroutines.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 #include "sysemu/block-backend.h"
 #include "sysemu/replay.h"
 

@@ -11,7 +11,7 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "block/block_int.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 #include "raw-zoned.h"
 
 /*

@@ -9,7 +9,7 @@
 #include "qemu/coroutine.h"
 #include "qemu/queue.h"
 #include "block/block_int.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 #include "zone-queue.h"
 
 /*

@@ -8,7 +8,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-zone-faults.h"
 #include "block/block_int.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 
 static const BlockZoneFault zone_faults[] = {
     [BLOCKDEV_ZONE_STATE_USABLE]    = BLK_ZF_NONE,

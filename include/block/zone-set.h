@@ -17,7 +17,7 @@
 #ifndef BLOCK_ZONE_SET_H
 #define BLOCK_ZONE_SET_H
 
-#include "block/zoned.h"
+#include "block/zone.h"
 
 /**
  * ZoneGeometry: what a zoned device is like from the day it is made.

@@ -11,7 +11,7 @@
 #define BLOCK_BACKEND_ZONES_H
 
 #include "block-backend-common.h"
-#include "block/zoned.h"
+#include "block/zone.h"
 
 /*
  * Global state (GS) API. These functions run under the BQL.

@@ -17,7 +17,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "block/block.h"
-#include "block/zoned.h"
+#include "block/zone.h"
 #include "sysemu/block-backend.h"
 #include "fuzzer.h"
 #include "image.h"

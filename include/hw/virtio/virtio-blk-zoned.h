@@ -13,7 +13,7 @@
 #define HW_VIRTIO_BLK_ZONED_H
 
 #include "standard-headers/linux/virtio_blk.h"
-#include "block/zoned.h"
+#include "block/zone.h"
 #include "hw/block/block.h"
 #include "hw/virtio/virtio.h"
 

@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
-#include "block/zoned-graph.h"
+#include "block/zone-graph.h"
 
 static bool passes_zones_through(BlockDriverState *bs)
 {

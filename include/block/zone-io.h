@@ -8,8 +8,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef BLOCK_ZONED_IO_H
-#define BLOCK_ZONED_IO_H
+#ifndef BLOCK_ZONE_IO_H
+#define BLOCK_ZONE_IO_H
 
 #include "block/block_int-common.h"
 
@@ -133,4 +133,4 @@ int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
                                      QEMUIOVector *qiov,
                                      BdrvRequestFlags flags);
 
-#endif /* BLOCK_ZONED_IO_H */
+#endif /* BLOCK_ZONE_IO_H */

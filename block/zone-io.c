@@ -9,7 +9,7 @@
 #include "block/block_int.h"
 #include "block/dirty-bitmap.h"
 #include "block/write-threshold.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 #include "trace.h"
 
 static bool zoned_node_is_inserted(BlockDriverState *bs)

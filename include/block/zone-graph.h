@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef BLOCK_ZONED_GRAPH_H
-#define BLOCK_ZONED_GRAPH_H
+#ifndef BLOCK_ZONE_GRAPH_H
+#define BLOCK_ZONE_GRAPH_H
 
 #include "block/block_int-common.h"
 
@@ -31,4 +31,4 @@ BlockZoneModel bdrv_zoned_model(BlockDriverState *bs);
  */
 int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp);
 
-#endif /* BLOCK_ZONED_GRAPH_H */
+#endif /* BLOCK_ZONE_GRAPH_H */

@@ -12,8 +12,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef BLOCK_ZONED_H
-#define BLOCK_ZONED_H
+#ifndef BLOCK_ZONE_H
+#define BLOCK_ZONE_H
 
 /**
  * BlockZoneModel: how a device treats writes that do not start at a write
@@ -184,4 +184,4 @@ bool blk_zone_state_parse(const char *name, BlockZoneState *state);
 /** blk_zone_op_name: the name of @op in traces and messages ("open"). */
 const char *blk_zone_op_name(BlockZoneOp op);
 
-#endif /* BLOCK_ZONED_H */
+#endif /* BLOCK_ZONE_H */

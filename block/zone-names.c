@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "block/zoned.h"
+#include "block/zone.h"
 
 static const struct {
     int error;

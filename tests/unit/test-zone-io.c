@@ -18,7 +18,7 @@
 #include "block/block_int.h"
 #include "block/dirty-bitmap.h"
 #include "block/throttle-groups.h"
-#include "block/zoned-io.h"
+#include "block/zone-io.h"
 #include "sysemu/block-backend.h"
 #include "iothread.h"
 
@@ -1219,30 +1219,30 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
 
-    g_test_add_func("/zoned-io/arguments/mgmt", test_mgmt_arguments);
-    g_test_add_func("/zoned-io/arguments/append", test_append_arguments);
-    g_test_add_func("/zoned-io/arguments/report", test_report_arguments);
-    g_test_add_func("/zoned-io/arguments/unfit-disks", test_unfit_disks);
-    g_test_add_func("/zoned-io/reset-all", test_reset_all);
-    g_test_add_func("/zoned-io/getters", test_getters);
-    g_test_add_func("/zoned-io/no-padding", test_no_padding);
-    g_test_add_func("/zoned-io/span", test_span);
-    g_test_add_func("/zoned-io/order/mgmt", test_mgmt_order);
-    g_test_add_func("/zoned-io/faults/arguments", test_fault_arguments);
-    g_test_add_func("/zoned-io/faults/order", test_fault_order);
-    g_test_add_func("/zoned-io/order/append", test_append_order);
-    g_test_add_func("/zoned-io/order/report", test_report_order);
-    g_test_add_func("/zoned-io/drain", test_drain);
-    g_test_add_func("/zoned-io/throttle", test_throttle);
-    g_test_add_func("/zoned-io/dirty-bitmap", test_dirty_bitmap);
-    g_test_add_func("/zoned-io/write-cache", test_write_cache);
-    g_test_add_func("/zoned-io/iothread", test_iothread);
-    g_test_add_func("/zoned-io/raw/window", test_raw_window);
-    g_test_add_func("/zoned-io/raw/refused", test_raw_refused);
-    g_test_add_func("/zoned-io/raw/probed", test_raw_probed);
-    g_test_add_func("/zoned-io/raw/reopen", test_raw_reopen);
-    g_test_add_func("/zoned-io/parents/refused", test_parent_refused);
-    g_test_add_func("/zoned-io/parents/replace", test_replace_refused);
+    g_test_add_func("/zone-io/arguments/mgmt", test_mgmt_arguments);
+    g_test_add_func("/zone-io/arguments/append", test_append_arguments);
+    g_test_add_func("/zone-io/arguments/report", test_report_arguments);
+    g_test_add_func("/zone-io/arguments/unfit-disks", test_unfit_disks);
+    g_test_add_func("/zone-io/reset-all", test_reset_all);
+    g_test_add_func("/zone-io/getters", test_getters);
+    g_test_add_func("/zone-io/no-padding", test_no_padding);
+    g_test_add_func("/zone-io/span", test_span);
+    g_test_add_func("/zone-io/order/mgmt", test_mgmt_order);
+    g_test_add_func("/zone-io/faults/arguments", test_fault_arguments);
+    g_test_add_func("/zone-io/faults/order", test_fault_order);
+    g_test_add_func("/zone-io/order/append", test_append_order);
+    g_test_add_func("/zone-io/order/report", test_report_order);
+    g_test_add_func("/zone-io/drain", test_drain);
+    g_test_add_func("/zone-io/throttle", test_throttle);
+    g_test_add_func("/zone-io/dirty-bitmap", test_dirty_bitmap);
+    g_test_add_func("/zone-io/write-cache", test_write_cache);
+    g_test_add_func("/zone-io/iothread", test_iothread);
+    g_test_add_func("/zone-io/raw/window", test_raw_window);
+    g_test_add_func("/zone-io/raw/refused", test_raw_refused);
+    g_test_add_func("/zone-io/raw/probed", test_raw_probed);
+    g_test_add_func("/zone-io/raw/reopen", test_raw_reopen);
+    g_test_add_func("/zone-io/parents/refused", test_parent_refused);
+    g_test_add_func("/zone-io/parents/replace", test_replace_refused);
 
     return g_test_run();
 }
