@@ -15,7 +15,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/memalign.h"
-#include "zoned-format.h"
+#include "zoned.h"
 #include "zoned-rescue.h"
 
 /* A forged image can have millions of errors, which nobody reads */

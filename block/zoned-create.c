@@ -16,7 +16,7 @@
 #include "qemu/option.h"
 #include "sysemu/block-backend.h"
 #include "qemu/memalign.h"
-#include "zoned-format.h"
+#include "zoned.h"
 
 #define DEFAULT_ZONE_SIZE           (64 * MiB)
 #define DEFAULT_MAX_APPEND_BYTES    (1 * MiB)

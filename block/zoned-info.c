@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/qapi-types-block-core.h"
-#include "zoned-format.h"
+#include "zoned.h"
 
 static ZoneStateCounts *zone_state_counts(const ZoneSet *zones)
 {

@@ -17,7 +17,7 @@
 #include "block/aio_task.h"
 #include "block/block_int.h"
 #include "trace.h"
-#include "zoned-format.h"
+#include "zoned.h"
 
 /* Whether the image belongs to another QEMU, before or after a migration */
 static bool is_inactive(BlockDriverState *bs)

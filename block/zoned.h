@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef BLOCK_ZONED_FORMAT_H
-#define BLOCK_ZONED_FORMAT_H
+#ifndef BLOCK_ZONED_H
+#define BLOCK_ZONED_H
 
 #include "block/block_int.h"
 #include "zoned-meta.h"
@@ -48,4 +48,4 @@ ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m);
 int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
                                 BdrvCheckMode fix);
 
-#endif /* BLOCK_ZONED_FORMAT_H */
+#endif /* BLOCK_ZONED_H */
