@@ -22,7 +22,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / 'tests/guest'))
+sys.path.insert(0, str(TOP / 'testing/guest'))
 import guest as kit     # pylint: disable=wrong-import-position
 
 CLOCK = ['-icount', 'shift=0,sleep=off']

@@ -1,8 +1,8 @@
 /*
  * QTest testcase for virtio-blk on a zoned drive of the host
  *
- * It needs a drive, so it is not among the tests that run anywhere:
- * tests/guest/host-device makes one in a guest, and runs single cases there.
+ * It needs a drive, so it is not among the tests that run anywhere.  A guest
+ * with an emulated drive runs single cases.
  *
  *   ZONED_DEVICE   the drive: zones of 4 MiB, the first two conventional
  *   ZONED_CONFIGS  the folder in configfs, if it is a null_blk drive; its zones
