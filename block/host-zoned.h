@@ -12,7 +12,7 @@
 
 #include "block/block_int-common.h"
 
-/**
+/*
  * HostZoned: what the kernel says of a device
  *
  * @model: BLK_Z_NONE if the device has no zones; nothing else is valid then
@@ -31,7 +31,7 @@ typedef struct HostZoned {
     uint32_t max_active_zones;
 } HostZoned;
 
-/**
+/*
  * host_zoned_probe: look whether @fd is a zoned block device, and what kind
  * of.  No zone is read.
  *
@@ -44,7 +44,7 @@ typedef struct HostZoned {
  */
 int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp);
 
-/**
+/*
  * host_zoned_limits: fill in what BlockLimits says about zones, for a device
  * that has some.  @bl->max_hw_transfer is set already.
  *
@@ -52,7 +52,7 @@ int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp);
  */
 void host_zoned_limits(const HostZoned *hz, int64_t bytes, BlockLimits *bl);
 
-/**
+/*
  * host_zoned_co_report: as BlockDriver.bdrv_co_zone_report, of @fd.
  *
  * Returns 0 or -errno of the kernel's report, which is no zone error.
@@ -61,7 +61,7 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
                                       int64_t offset, uint32_t *nr_zones,
                                       BlockZoneDescriptor *zones);
 
-/**
+/*
  * host_zoned_co_mgmt: as BlockDriver.bdrv_co_zone_mgmt, on @fd, by one call
  * for the whole range.  BLK_ZO_RESET_ALL of a part of the device takes a report
  * of it, and a call for each run of zones that are not empty and can be reset.
@@ -75,7 +75,7 @@ int coroutine_fn host_zoned_co_mgmt(BlockDriverState *bs, int fd,
                                     BlockZoneOp op, int64_t offset,
                                     int64_t bytes);
 
-/**
+/*
  * host_zoned_error: the outcome of a read or write as the block layer names
  * it: the kernel's errors for exhausted zone resources stay, all others must
  * not read as zone errors.

@@ -9,7 +9,7 @@
 
 #include "block/block_int-common.h"
 
-/**
+/*
  * raw_zoned_check: whether a raw node can stand on @file.
  *
  * A host-managed disk does not take an @offset or @size that is not on a zone
@@ -22,14 +22,14 @@
 int raw_zoned_check(BlockDriverState *file, uint64_t offset, bool has_size,
                     uint64_t size, bool probed, bool writable, Error **errp);
 
-/**
+/*
  * raw_zoned_reopen_file: the node that will be the file of a raw node after a
  * reopen with @options
  */
 BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
                                         const QDict *options);
 
-/**
+/*
  * raw_zoned_refresh_limits: show the zones of @bs->file between @offset and
  * @offset + @size (or the end of the disk, without @has_size) as those of @bs
  */
@@ -46,7 +46,7 @@ int coroutine_fn raw_zoned_report(BdrvChild *file, int64_t window,
 int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
                                 BlockZoneOp op, int64_t offset, int64_t bytes);
 
-/**
+/*
  * raw_zoned_append: as bdrv_co_zone_append(), on @bs->file with the window's
  * start there as @window.
  *

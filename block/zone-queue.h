@@ -23,7 +23,7 @@
 #include "qemu/iov.h"
 #include "block/block-common.h"
 
-/**
+/*
  * ZoneQueueOps: the device below
  *
  * @report: as BlockDriver.bdrv_co_zone_report
@@ -43,7 +43,7 @@ typedef struct ZoneQueueOps {
 
 typedef struct ZoneQueue ZoneQueue;
 
-/**
+/*
  * zone_queue_new: for the zoned device below @bs.  Costs the same for any
  * number of zones.
  *
@@ -56,7 +56,7 @@ ZoneQueue *zone_queue_new(BlockDriverState *bs, const ZoneQueueOps *ops,
                           uint32_t granularity, uint64_t max_joined);
 void zone_queue_free(ZoneQueue *zq);
 
-/**
+/*
  * zone_queue_co_write: write @qiov at @offset.
  *
  * Returns 0; for sequential zones of host-managed devices, in this order:
@@ -72,7 +72,7 @@ void zone_queue_free(ZoneQueue *zq);
 int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
                                      QEMUIOVector *qiov);
 
-/**
+/*
  * zone_queue_co_append: write @qiov at the write pointer of the zone that
  * starts at *@offset; *@offset is set to where the data went, on success only.
  *
@@ -87,14 +87,14 @@ int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
 int coroutine_fn zone_queue_co_append(ZoneQueue *zq, int64_t *offset,
                                       QEMUIOVector *qiov);
 
-/**
+/*
  * zone_queue_co_error: tell why a request of @bytes at @offset failed with
  * @ret.  -EIO becomes -BLK_ZERR_RDONLY or -BLK_ZERR_OFFLINE if that is the
  * state of the first zone that the request touches.
  */
 int coroutine_fn zone_queue_co_error(ZoneQueue *zq, int64_t offset, int ret);
 
-/**
+/*
  * zone_queue_forget: the write pointers in [@offset, @offset + @bytes) have
  * changed, or may be changing while a management request is on its way.
  * Called before and after each such request.  No write to these zones is in
