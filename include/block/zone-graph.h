@@ -10,24 +10,34 @@
 #include "block/block_int-common.h"
 
 /**
- * bdrv_zoned_model: how @bs treats writes off the write pointer, by what is
- * below it now.  Unlike its limits, this is right in the middle of a change of
- * the graph.
+ * bdrv_zoned_model - the zone model of a node, by what is below it now
+ * @bs: the node
  *
- * Global state (GS) API, runs under the BQL.
+ * Unlike the node's limits, this is right in the middle of a change of the
+ * graph.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: %BLK_Z_NONE for a node without zones.
  */
 BlockZoneModel bdrv_zoned_model(BlockDriverState *bs);
 
 /**
- * bdrv_zoned_check_parents: whether every parent of @bs can have it as a
- * child.  A parent that neither knows zones nor passes them on, be it a node,
- * a device or an export, must not have a host-managed disk.  Host-aware disks
- * can do without that.
+ * bdrv_zoned_check_parents - whether every parent of a node can have it as a
+ * child
+ * @bs: the node
+ * @errp: set if a parent cannot; it names node, driver and child
  *
- * Global state (GS) API, runs under the BQL.  Called whenever permissions are
- * refreshed, and so for each change of the graph, however it came about.
+ * A parent that neither knows zones nor passes them on, be it a node, a device
+ * or an export, must not have a host-managed disk.  Host-aware disks take any
+ * write, so that they may have any parent.
  *
- * Returns 0 or -ENOTSUP.
+ * Called whenever permissions are refreshed, and so for each change of the
+ * graph, from whatever command it comes.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: 0, or -ENOTSUP if a parent cannot have the node.
  */
 int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp);
 

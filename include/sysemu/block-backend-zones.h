@@ -1,6 +1,5 @@
 /*
- * Zone requests on block backends: what devices, exports and tools use to
- * work with the zones of a disk
+ * Zone requests on block backends
  *
  * Included by sysemu/block-backend.h.
  *
@@ -13,18 +12,35 @@
 #include "block-backend-common.h"
 #include "block/zone.h"
 
+/**
+ * DOC: Zone requests on backends
+ *
+ * What devices, exports and tools use to work with the zones of a disk.  A
+ * request counts as in flight on the backend, waits while that is drained, and
+ * passes its throttle group.
+ *
+ * blk_co_zone_report() and its like run in a coroutine in the backend's
+ * AioContext.  blk_zone_report() and its like do the same for callers that are
+ * in no coroutine: they run an event loop until the request is done.
+ */
+
 /*
  * Global state (GS) API. These functions run under the BQL.
  */
 
 /**
- * blk_set_zones_accepted: say that the device that is attached to @blk, or
- * will be, knows zones.  Any other device is refused a host-managed disk, as
- * it would write to it like to an ordinary disk.
+ * blk_set_zones_accepted - say whether the device on a backend knows zones
+ * @blk: the backend
+ * @accepted: whether the device that is attached, or will be, knows zones
+ *
+ * A device that does not is refused a host-managed disk, as it would write to
+ * it like to an ordinary disk.
  *
  * A device calls this before it takes its permissions, that is, before
  * blkconf_apply_backend_options().  Detaching the device takes it back.
  * Backends without a device (tools, jobs) get host-managed disks anyway.
+ *
+ * Context: Global state API, runs under the BQL.
  */
 void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
 
@@ -33,52 +49,107 @@ void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
  */
 
 /**
- * blk_get_zoned: how the disk treats writes off the write pointer; BLK_Z_NONE
- * for a disk without zones and where there is no medium.
+ * blk_get_zoned - the zone model of the disk
+ * @blk: the backend
  *
- * The getters below return 0 where this returns BLK_Z_NONE.
+ * Context: I/O API, thread-safe; so are the getters below.
+ *
+ * Returns: %BLK_Z_NONE for a disk without zones, and where there is no medium;
+ * the getters below return 0 there.
  */
 BlockZoneModel blk_get_zoned(BlockBackend *blk);
 
-/** blk_get_zone_size: of each zone but perhaps the last, in bytes */
+/**
+ * blk_get_zone_size - the size of each zone but perhaps the last
+ * @blk: the backend
+ *
+ * Returns: bytes, a power of two.
+ */
 uint64_t blk_get_zone_size(BlockBackend *blk);
 
-/** blk_get_nr_zones: a smaller last zone included */
+/**
+ * blk_get_nr_zones - the number of zones
+ * @blk: the backend
+ *
+ * Returns: how many zones there are, a smaller last zone included.
+ */
 uint32_t blk_get_nr_zones(BlockBackend *blk);
 
-/** blk_get_max_open_zones: 0 for no limit */
+/**
+ * blk_get_max_open_zones - the limit on open zones
+ * @blk: the backend
+ *
+ * Returns: the limit, 0 for none.
+ */
 uint32_t blk_get_max_open_zones(BlockBackend *blk);
 
-/** blk_get_max_active_zones: 0 for no limit */
+/**
+ * blk_get_max_active_zones - the limit on open and closed zones
+ * @blk: the backend
+ *
+ * Returns: the limit, 0 for none.
+ */
 uint32_t blk_get_max_active_zones(BlockBackend *blk);
 
 /**
- * blk_get_max_append_sectors: the longest zone append, in 512-byte sectors;
- * 0 if there is no append
+ * blk_get_max_append_sectors - the longest zone append
+ * @blk: the backend
+ *
+ * Returns: 512-byte sectors; 0 if there is no append.
  */
 uint32_t blk_get_max_append_sectors(BlockBackend *blk);
 
 /**
- * blk_get_write_granularity: unit of writes to sequential zones, in bytes
+ * blk_get_write_granularity - the unit of writes to sequential zones
+ * @blk: the backend
+ *
+ * Returns: bytes, a power of two.
  */
 uint32_t blk_get_write_granularity(BlockBackend *blk);
 
 /**
- * blk_aio_zone_report: blk_co_zone_report() with a callback.  @nr_zones and
- * @zones stay valid until @cb is called.
+ * blk_aio_zone_report - blk_co_zone_report() with a callback
+ * @blk: the backend
+ * @offset: in bytes, anywhere in the first zone to describe
+ * @nr_zones: as for blk_co_zone_report(); valid until @cb is called
+ * @zones: the descriptors; valid until @cb is called
+ * @cb: called with the outcome, never before this function returns
+ * @opaque: passed to @cb
+ *
+ * Context: I/O API; called, and calls back, in the backend's AioContext.  So
+ * are the two below.
+ *
+ * Returns: the request, which cannot be cancelled, only waited for.
  */
 BlockAIOCB *blk_aio_zone_report(BlockBackend *blk, int64_t offset,
                                 uint32_t *nr_zones, BlockZoneDescriptor *zones,
                                 BlockCompletionFunc *cb, void *opaque);
 
-/** blk_aio_zone_mgmt: blk_co_zone_mgmt() with a callback */
+/**
+ * blk_aio_zone_mgmt - blk_co_zone_mgmt() with a callback
+ * @blk: the backend
+ * @op: the operation
+ * @offset: start of a zone, in bytes
+ * @len: whole zones, up to the end of the disk at most
+ * @cb: called with the outcome, never before this function returns
+ * @opaque: passed to @cb
+ *
+ * Returns: the request, which cannot be cancelled, only waited for.
+ */
 BlockAIOCB *blk_aio_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
                               int64_t offset, int64_t len,
                               BlockCompletionFunc *cb, void *opaque);
 
 /**
- * blk_aio_zone_append: blk_co_zone_append() with a callback.  @offset and
- * @qiov stay valid until @cb is called.
+ * blk_aio_zone_append - blk_co_zone_append() with a callback
+ * @blk: the backend
+ * @offset: as for blk_co_zone_append(); valid until @cb is called
+ * @qiov: the data; valid until @cb is called
+ * @flags: %BDRV_REQ_FUA, %BDRV_REQ_REGISTERED_BUF
+ * @cb: called with the outcome, never before this function returns
+ * @opaque: passed to @cb
+ *
+ * Returns: the request, which cannot be cancelled, only waited for.
  */
 BlockAIOCB *blk_aio_zone_append(BlockBackend *blk, int64_t *offset,
                                 QEMUIOVector *qiov, BdrvRequestFlags flags,
@@ -89,67 +160,90 @@ BlockAIOCB *blk_aio_zone_append(BlockBackend *blk, int64_t *offset,
  * only in one specific iothread/main loop.
  */
 
-/**
- * blk_co_zone_report: describe zones.
- *
- * @offset: anywhere in the first zone to describe
- * @nr_zones: in, how many descriptors @zones has room for; out, how many were
- *            filled in, fewer where the disk ends before
- *
- * Returns 0; -ENOMEDIUM (no medium), -ENOTSUP (no zones), -EIO (@offset is
- * not on the disk), or what the driver fails with.  (virtio 1.3, 5.2.6,
- * VIRTIO_BLK_T_ZONE_REPORT)
- */
 int generated_co_wrapper blk_zone_report(BlockBackend *blk, int64_t offset,
                                          uint32_t *nr_zones,
                                          BlockZoneDescriptor *zones);
+/**
+ * blk_co_zone_report - describe zones (virtio 1.3, 5.2.6,
+ * VIRTIO_BLK_T_ZONE_REPORT)
+ * @blk: the backend
+ * @offset: in bytes, anywhere in the first zone to describe
+ * @nr_zones: in, how many descriptors @zones has room for; out, how many were
+ *            filled in, fewer where the disk ends before.  Unchanged on error.
+ * @zones: the descriptors
+ *
+ * Returns:
+ * * 0 - on success
+ * * -ENOMEDIUM - there is no medium
+ * * -ENOTSUP - the disk has no zones
+ * * -EIO - @offset is not on the disk
+ * * another negative errno - from the driver
+ */
 int coroutine_fn blk_co_zone_report(BlockBackend *blk, int64_t offset,
                                     uint32_t *nr_zones,
                                     BlockZoneDescriptor *zones);
 
-/**
- * blk_co_zone_mgmt: do @op on each zone of [@offset, @offset + @len), in
- * order, up to the first error.  Waits for reads and writes in flight there
- * and holds back later ones.  With the write cache off the result is on
- * stable storage when this returns.
- *
- * @offset: start of a zone
- * @len: whole zones, up to the end of the disk at most
- *
- * A reset of the whole disk, if it has more than one zone, is done as
- * BLK_ZO_RESET_ALL.
- *
- * Returns 0; -ENOMEDIUM (no medium), -ENOTSUP (no zones), -EPERM (read-only
- * disk or backend), -EIO (not on the disk), -BLK_ZERR_INVALID (not whole
- * zones, or the zone's type or state forbids it), -BLK_ZERR_OPEN,
- * -BLK_ZERR_ACTIVE, -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE, or another error
- * that the driver fails with.  (virtio 1.3, 5.2.6, VIRTIO_BLK_T_ZONE_OPEN to
- * _RESET_ALL)
- */
 int generated_co_wrapper blk_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
                                        int64_t offset, int64_t len);
+/**
+ * blk_co_zone_mgmt - do an operation on each zone of a range (virtio 1.3,
+ * 5.2.6, VIRTIO_BLK_T_ZONE_OPEN and the like)
+ * @blk: the backend
+ * @op: the operation
+ * @offset: start of a zone, in bytes
+ * @len: whole zones, up to the end of the disk at most
+ *
+ * Zones are taken in their order, up to the first error.  The request waits
+ * for reads and writes in flight to these zones, and holds back later ones.
+ * With the write cache off the result of a finish or reset is on stable storage
+ * when this returns.
+ *
+ * A reset of the whole disk, if it has more than one zone, is done as
+ * %BLK_ZO_RESET_ALL.
+ *
+ * Returns:
+ * * 0 - on success
+ * * -ENOMEDIUM - there is no medium
+ * * -ENOTSUP - the disk has no zones
+ * * -EPERM - the disk or the backend is read-only
+ * * -EIO - the range is not on the disk
+ * * -BLK_ZERR_INVALID - the range is not whole zones, or a zone's type or state
+ *   forbids @op
+ * * -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE - a limit is reached
+ * * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE - a zone has failed
+ * * another negative errno - from the driver
+ */
 int coroutine_fn blk_co_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
                                   int64_t offset, int64_t len);
 
-/**
- * blk_co_zone_append: write @qiov at the write pointer of a zone.
- *
- * @offset: in, the start of the zone; out and only on success, where the data
- *          went
- * @flags: BDRV_REQ_FUA, BDRV_REQ_REGISTERED_BUF
- *
- * Returns 0; -ENOMEDIUM (no medium), -ENOTSUP (no zones, or no append),
- * -EPERM (read-only disk or backend), -EIO (not on the disk),
- * -BLK_ZERR_INVALID (not the start of a zone, nothing to write, longer than
- * the zone or than blk_get_max_append_sectors(), past the zone's capacity, or
- * the zone's type or state forbids it), -BLK_ZERR_NOT_AT_WP (not a multiple
- * of the write granularity), -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE,
- * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE, or another error that the driver fails
- * with.  (virtio 1.3, 5.2.6, VIRTIO_BLK_T_ZONE_APPEND)
- */
 int generated_co_wrapper blk_zone_append(BlockBackend *blk, int64_t *offset,
                                          QEMUIOVector *qiov,
                                          BdrvRequestFlags flags);
+/**
+ * blk_co_zone_append - write at the write pointer of a zone (virtio 1.3, 5.2.6,
+ * VIRTIO_BLK_T_ZONE_APPEND; the Zone Append command of NVMe)
+ * @blk: the backend
+ * @offset: in, the start of the zone; out and only on success, where the data
+ *          went; in bytes
+ * @qiov: the data
+ * @flags: %BDRV_REQ_FUA, %BDRV_REQ_REGISTERED_BUF
+ *
+ * With the write cache off the data is on stable storage when this returns.
+ *
+ * Returns:
+ * * 0 - on success
+ * * -ENOMEDIUM - there is no medium
+ * * -ENOTSUP - the disk has no zones, or no append
+ * * -EPERM - the disk or the backend is read-only
+ * * -EIO - @offset is not on the disk
+ * * -BLK_ZERR_INVALID - @offset is not the start of a zone, there is nothing to
+ *   write, or more than the zone's length, what is left of its capacity or
+ *   blk_get_max_append_sectors(); or the zone's type or state forbids it
+ * * -BLK_ZERR_NOT_AT_WP - the length is not a multiple of the write granularity
+ * * -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE - a limit is reached
+ * * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE - the zone has failed
+ * * another negative errno - from the driver
+ */
 int coroutine_fn blk_co_zone_append(BlockBackend *blk, int64_t *offset,
                                     QEMUIOVector *qiov,
                                     BdrvRequestFlags flags);

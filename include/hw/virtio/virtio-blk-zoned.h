@@ -74,12 +74,20 @@ QEMU_BUILD_BUG_ON(sizeof(struct virtio_blk_zone_report) != 64);
 QEMU_BUILD_BUG_ON(sizeof(struct virtio_blk_zone_descriptor) != 64);
 
 /**
- * VirtIOBlkZoned: the zones of a disk as its guest knows them.  Taken from the
- * backend when the device is realized and constant from then on, whatever
- * happens to the block graph; all zero for a disk without zones.
+ * struct VirtIOBlkZoned - the zones of a disk as its guest knows them
  *
+ * @model: host-managed or host-aware; %BLK_Z_NONE for a disk without zones,
+ *         where all else is 0
+ * @zone_sectors: size of each zone but perhaps the last, in 512-byte sectors
+ * @max_open_zones: 0 for no limit
+ * @max_active_zones: 0 for no limit
  * @max_append_sectors: what one append can carry on its way through the
- *                      virtqueue and the block layer, and the disk takes
+ *                      virtqueue and the block layer, and the disk takes, in
+ *                      512-byte sectors
+ * @write_granularity: unit of writes to sequential zones, in bytes
+ *
+ * Taken from the backend when the device is realized and constant from then on,
+ * whatever happens to the block graph.
  */
 typedef struct VirtIOBlkZoned {
     BlockZoneModel model;
@@ -87,88 +95,133 @@ typedef struct VirtIOBlkZoned {
     uint32_t max_open_zones;
     uint32_t max_active_zones;
     uint32_t max_append_sectors;
-    uint32_t write_granularity; /* in bytes */
+    uint32_t write_granularity;
 } VirtIOBlkZoned;
 
 struct VirtIOBlock;
 struct VirtIOBlockReq;
 
 /**
- * virtio_blk_zoned_default_blocksizes: a logical block of a host-managed disk
- * is as long as the write granularity, and so is a physical block of any zoned
- * disk of which the host does not say otherwise.  Called before
- * blkconf_blocksizes(); what the user has set stays, for
- * virtio_blk_zoned_realize() to refuse.
+ * virtio_blk_zoned_default_blocksizes - choose block sizes that fit the zones
+ * @conf: of the device; sizes that the user has set stay, for
+ *        virtio_blk_zoned_realize() to refuse
+ *
+ * A logical block of a host-managed disk is as long as the write granularity,
+ * and so is a physical block of any zoned disk of which the host does not say
+ * otherwise.  Called before blkconf_blocksizes().
+ *
+ * Context: BQL.
  */
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf);
 
 /**
- * virtio_blk_zoned_realize: learn the zones of the backend, after
- * blkconf_blocksizes() and before the configuration space gets its size.
+ * virtio_blk_zoned_realize - learn the zones of the backend
+ * @s: the device, after blkconf_blocksizes() and before the configuration space
+ *     gets its size
+ * @errp: set on failure
+ *
  * Decides about the features that depend on zones: VIRTIO_BLK_F_ZONED for a
  * zoned disk; neither discard nor write zeroes for a host-managed one.
  *
- * Returns false with @errp set for a disk that cannot be described to a guest:
- * block sizes that do not fit its zones, zones too long for the configuration
- * space, or no zone append on a host-managed disk.
+ * Context: BQL.
+ *
+ * Returns: false for a disk that cannot be described to a guest: block sizes
+ * that do not fit its zones, zones too long for the configuration space, or no
+ * zone append on a host-managed disk.
  */
 bool virtio_blk_zoned_realize(struct VirtIOBlock *s, Error **errp);
 
 /**
- * virtio_blk_zoned_validate_features: the device's answer when a driver sets
- * FEATURES_OK.  Returns 0, or -EINVAL if the disk is host-managed and the
- * driver does not know zones.  (virtio 1.3, 5.2.5.2)
+ * virtio_blk_zoned_validate_features - the device's answer when a driver sets
+ * FEATURES_OK (virtio 1.3, 5.2.5.2)
+ * @vdev: the device
+ *
+ * Context: BQL.
+ *
+ * Returns: 0, or -EINVAL if the disk is host-managed and the driver does not
+ * know zones.
  */
 int virtio_blk_zoned_validate_features(VirtIODevice *vdev);
 
 /**
- * virtio_blk_zoned_get_config: the part of the configuration space that lies
- * behind struct virtio_blk_config, if this disk has one.  The zoned fields are
- * zero for a driver that has not accepted VIRTIO_BLK_F_ZONED; before that is
- * decided they go by what is offered.  @config has room for s->config_size
- * bytes.
+ * virtio_blk_zoned_get_config - fill in the part of the configuration space
+ * that lies behind struct virtio_blk_config
+ * @s: the device
+ * @config: room for s->config_size bytes, which may be less than that
+ *
+ * The zoned fields are zero for a driver that has not accepted
+ * VIRTIO_BLK_F_ZONED; before that is decided they go by what is offered.
+ *
+ * Context: BQL.
  */
 void virtio_blk_zoned_get_config(struct VirtIOBlock *s, uint8_t *config);
 
 /**
- * virtio_blk_zoned_request_unit: what the length and place of a request must be
- * a multiple of, in bytes.  On a host-managed disk it is the sector, so that a
- * write of less than a logical block gets the status that its zone has for it.
+ * virtio_blk_zoned_request_unit - the unit of place and length of a request
+ * @s: the device
+ *
+ * Context: AioContext of the backend, held.
+ *
+ * Returns: bytes.  On a host-managed disk it is the sector, so that a write of
+ * less than a logical block gets the status that its zone has for it.
  */
 uint32_t virtio_blk_zoned_request_unit(struct VirtIOBlock *s);
 
 /**
- * virtio_blk_zoned_can_merge: whether a request that ends at sector @end
- * (exclusive) may be made one with others that start at sector @start.
+ * virtio_blk_zoned_can_merge - whether requests may be made one
+ * @s: the device
+ * @is_write: whether they are writes
+ * @start: first sector of the first request
+ * @end: end of the last request, the first sector behind it
+ *
+ * Context: AioContext of the backend, held.
+ *
+ * Returns: false for writes to a host-managed disk, and for what would reach
+ * over a zone's end.
  */
 bool virtio_blk_zoned_can_merge(struct VirtIOBlock *s, bool is_write,
                                 uint64_t start, uint64_t end);
 
-/** virtio_blk_zoned_is_request: whether @type is one of the zone requests */
+/**
+ * virtio_blk_zoned_is_request - whether a type is that of a zone request
+ * @type: without VIRTIO_BLK_T_BARRIER
+ *
+ * Returns: true for the seven types that VIRTIO_BLK_F_ZONED adds.
+ */
 bool virtio_blk_zoned_is_request(uint32_t type);
 
 /**
- * virtio_blk_zoned_handle_request: deal with zone requests, and with those
- * that must not reach a host-managed disk, or not yet.
- *
+ * virtio_blk_zoned_handle_request - deal with zone requests, and with requests
+ * that must not reach a host-managed disk, or not yet
+ * @req: the request
  * @type: without VIRTIO_BLK_T_BARRIER
- * @in_iov, @in_num: what the guest can read, without the status byte
- * @out_iov, @out_num: what the guest sent, without the header
+ * @in_iov: what the guest can read, without the status byte
+ * @in_num: length of @in_iov
+ * @out_iov: what the guest sent, without the header
+ * @out_num: length of @out_iov
  *
- * Returns true if @req has been completed or will be; it is then not the
- * caller's any more.  The caller holds the AioContext of the backend.
+ * Context: AioContext of the backend, held.
+ *
+ * Returns: true if @req has been completed or will be; it is then not the
+ * caller's any more.
  */
 bool virtio_blk_zoned_handle_request(struct VirtIOBlockReq *req, uint32_t type,
                                      struct iovec *in_iov, unsigned in_num,
                                      struct iovec *out_iov, unsigned out_num);
 
 /**
- * virtio_blk_zoned_handle_error: complete @req if @ret, a negative errno, is
- * an error that the zones of the disk explain.  Such errors are the guest's
- * business: they never stop the machine, whatever rerror= and werror= say.
+ * virtio_blk_zoned_handle_error - complete a request that failed for a reason
+ * that lies in the zones of the disk
+ * @req: the request
+ * @ret: a negative errno
  *
- * Returns false, and leaves @req alone, for other errors and if the guest
- * does not know zones.  The caller holds the AioContext of the backend.
+ * Such errors are the guest's business: they never stop the machine, whatever
+ * rerror= and werror= say.
+ *
+ * Context: AioContext of the backend, held.
+ *
+ * Returns: false, with @req left alone, for other errors and if the guest does
+ * not know zones.
  */
 bool virtio_blk_zoned_handle_error(struct VirtIOBlockReq *req, int ret);
 
