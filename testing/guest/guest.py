@@ -335,21 +335,31 @@ READ_ONLY, OFFLINE = 'ro', 'of'
 CONVENTIONAL, SEQUENTIAL = 1, 2
 
 
+def write_pointer(state, capacity, reported):
+    """
+    Relative to the zone's start.  Where a state makes the write pointer
+    meaningless, tools print what they like, N/A for instance.
+    """
+    if state == FULL:
+        return capacity
+    return 0 if state in (NOT_WP, READ_ONLY, OFFLINE) else reported()
+
+
 def zones(guest, device, args=''):
     """What `blkzone report` tells in the guest."""
     found = []
     for line in guest.sh('blkzone report %s /dev/%s' % (
             args, device)).splitlines():
         match = re.fullmatch(
-            r'\s*start: 0x(\w+), len 0x(\w+), cap 0x(\w+), wptr 0x(\w+)'
+            r'\s*start: 0x(\w+), len 0x(\w+), cap 0x(\w+), wptr (\S+)'
             r'.*zcond: ?\d+\((\w\w)\) \[type: (\d).*\]', line)
         if not match:
             raise GuestError('strange line from blkzone: ' + line)
-        start, length, capacity, wp = (int(x, 16) * 512
-                                       for x in match.group(1, 2, 3, 4))
+        start, length, capacity = (int(x, 16) * 512
+                                   for x in match.group(1, 2, 3))
         state = match.group(5)
-        if state == FULL:
-            wp = capacity
+        wp = write_pointer(state, capacity,
+                           lambda: int(match.group(4), 16) * 512)
         found.append(Zone(start, length, capacity, wp, state,
                           int(match.group(6))))
     return found
@@ -371,7 +381,8 @@ def zbd_zones(guest, device, args=''):
                               CONVENTIONAL))
             continue
         state = match.group(6)
-        wp = capacity if state == FULL else int(match.group(5)) - start
+        wp = write_pointer(state, capacity,
+                           lambda: int(match.group(5)) - start)
         found.append(Zone(start, length, capacity, wp, state, SEQUENTIAL))
     return found
 
