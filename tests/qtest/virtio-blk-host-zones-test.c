@@ -326,27 +326,41 @@ static uint32_t count_taken(const bool *taken)
     return count;
 }
 
+/* Sectors of @zone that can still be written */
+static uint32_t room_in(Disk *d, uint64_t zone)
+{
+    Zone z = get_zone(d, zone);
+
+    return z.state == ZS_FULL ? 0 : zone + CAP - z.wp;
+}
+
+/*
+ * The rival's appends, and Linux, which splits what is in flight, can leave the
+ * write pointer at any sector.  So the zone need not get full: too little may
+ * be left for the shortest of our appends, and for those of the rival.
+ */
 static void test_appenders(void)
 {
     Disk *d = disk_new();
     g_autofree bool *taken = g_new0(bool, CAP);
+    uint32_t left, room = CAP;
     uint32_t tag = 0;
 
     g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
-    while (count_taken(taken) + DEPTH * LONGEST <= CAP) {
+    do {
         int done = append_wave(d, 3 * ZONE, tag, taken);
 
+        left = room;
+        room = room_in(d, 3 * ZONE);
+        /* Somebody has got something */
+        g_assert_cmpint(room, <, left);
         if (!getenv("ZONED_RIVAL")) {
             /* All of them, and nothing is left out */
             g_assert_cmpint(done, ==, DEPTH);
-            g_assert_cmpint(get_zone(d, 3 * ZONE).wp - 3 * ZONE, ==,
-                            count_taken(taken));
-        } else if (get_zone(d, 3 * ZONE).state == ZS_FULL) {
-            break;
+            g_assert_cmpint(CAP - room, ==, count_taken(taken));
         }
         tag += DEPTH;
-    }
-    g_assert_cmpint(tag, >, 0);
+    } while (room >= DEPTH * LONGEST);
     disk_free(d);
 }
 
