@@ -2,7 +2,8 @@
  * qemu-io commands for zoned disks
  *
  * What they print is read by other tools: sectors of 512 bytes in
- * hexadecimal, one line for each zone or append.
+ * hexadecimal, one line for each zone or append, worded as in QEMU's qemu-io
+ * since version 8.1.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -292,12 +293,11 @@ static void zone_append_help(void)
 " writes at the write pointer of the zone that starts at the given offset\n"
 "\n"
 " Example:\n"
-" 'zap 64M 4k 8k' - appends 12 kilobytes from two buffers to the zone at 64M\n"
+" 'zap -p 64M 4k 8k' - appends 12 kilobytes from two buffers to the zone at 64M\n"
 "\n"
-" Prints where the data went and how much it was, in 512-byte sectors:\n"
-" append: 0x20000, len 0x18\n"
-" -p, -- fill the buffers with a pattern, 0xcd (as without any option)\n"
-" -P, -- fill the buffers with this byte\n"
+" -p, -- print where the data went, in 512-byte sectors:\n"
+"        After zap done, the append sector is 0x20000\n"
+" -P, -- fill the buffers with this byte, instead of 0xcd\n"
 "\n");
 }
 
@@ -352,7 +352,7 @@ static const cmdinfo_t zone_append_cmd = {
 };
 
 static int do_zone_append(BlockBackend *blk, char **argv, int nr_buffers,
-                          int pattern)
+                          int pattern, bool print_sector)
 {
     QEMUIOVector qiov;
     int64_t offset;
@@ -368,9 +368,9 @@ static int do_zone_append(BlockBackend *blk, char **argv, int nr_buffers,
     ret = blk_zone_append(blk, &offset, &qiov, 0);
     if (ret < 0) {
         printf("zone append failed: %s\n", zone_command_strerror(blk, ret));
-    } else {
-        printf("append: 0x%" PRIx64 ", len 0x%" PRIx64 "\n",
-               to_sectors(offset), to_sectors(qiov.size));
+    } else if (print_sector) {
+        printf("After zap done, the append sector is 0x%" PRIx64 "\n",
+               to_sectors(offset));
     }
 
 out:
@@ -381,11 +381,13 @@ out:
 static int zone_append_f(BlockBackend *blk, int argc, char **argv)
 {
     unsigned int pattern = 0xcd;
+    bool print_sector = false;
     int c;
 
     while ((c = getopt(argc, argv, "pP:")) != -1) {
         switch (c) {
         case 'p':
+            print_sector = true;
             break;
         case 'P':
             if (qemu_strtoui(optarg, NULL, 0, &pattern) < 0 ||
@@ -403,7 +405,8 @@ static int zone_append_f(BlockBackend *blk, int argc, char **argv)
         qemuio_command_usage(&zone_append_cmd);
         return -EINVAL;
     }
-    return do_zone_append(blk, argv + optind, argc - optind - 1, pattern);
+    return do_zone_append(blk, argv + optind, argc - optind - 1, pattern,
+                          print_sector);
 }
 
 static void __attribute((constructor)) init_qemuio_zone_commands(void)

@@ -26,6 +26,9 @@ SMALL = {
     'conventional_zones': '1',
 }
 
+# What zap -p prints before the sector that the data went to
+APPENDED = 'After zap done, the append sector is '
+
 # Where zone 0 begins in the file of a small image
 DATA_OFFSET = 1 * MIB
 
