@@ -596,7 +596,8 @@ static bool refuse_plain_request(VirtIOBlock *s, uint32_t type, uint8_t *status)
  */
 static bool must_wait_for_restart(VirtIOBlock *s, uint32_t type)
 {
-    return s->rq && is_host_managed(s) && zones_negotiated(s) &&
+    return !QSIMPLEQ_EMPTY(&s->rq) && is_host_managed(s) &&
+           zones_negotiated(s) &&
            (type == VIRTIO_BLK_T_OUT ||
             (virtio_blk_zoned_is_request(type) &&
              type != VIRTIO_BLK_T_ZONE_REPORT));
