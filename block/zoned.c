@@ -144,7 +144,8 @@ static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
         return 0;
     }
     qemu_co_mutex_lock(&s->meta.lock);
-    ret = zoned_meta_commit(&s->meta);
+    /* A reload that held the lock may have failed */
+    ret = s->damaged ? -EIO : zoned_meta_commit(&s->meta);
     qemu_co_mutex_unlock(&s->meta.lock);
     return blk_zone_medium_error(ret);
 }
@@ -587,11 +588,10 @@ static uint64_t done_wp(void *opaque, uint32_t i)
     return zoned_writes_done_wp(&s->writes, i);
 }
 
-static int check_file(BlockDriverState *bs, Error **errp)
+static int check_file(BlockDriverState *bs, const ZonedHeader *h, Error **errp)
 {
-    BDRVZonedState *s = bs->opaque;
     int64_t length = bdrv_getlength(bs->file->bs);
-    uint64_t expected = zoned_file_size(&s->meta.header);
+    uint64_t expected = zoned_file_size(h);
 
     if (length < 0) {
         error_setg_errno(errp, -length, "Could not get the size of node '%s'",
@@ -607,24 +607,22 @@ static int check_file(BlockDriverState *bs, Error **errp)
 }
 
 /*
- * Read the metadata.  What it leaves behind is freed by zoned_unload().  A
- * check, and nothing else, makes do with the second header and with a file
- * that is too short.
+ * Read the metadata into @m.  What it leaves behind is freed by
+ * zoned_meta_unload().  A check, and nothing else, makes do with the second
+ * header and with a file that is too short.
  *
  * While another QEMU still writes to the image, before this one takes over
  * from it, the zone table cannot be read: it changes meanwhile.
  */
-static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
+static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
+                     Error **errp)
 {
-    BDRVZonedState *s = bs->opaque;
-    ZonedMeta *m = &s->meta;
     bool check = flags & BDRV_O_CHECK;
     int ret;
 
     m->file = bs->file;
     m->done_wp = done_wp;
-    m->opaque = s;
-    zoned_writes_init(&s->writes, bs, m);
+    m->opaque = bs->opaque;
 
     ret = zoned_meta_load_header(bs->file, &m->header, 0, check ? NULL : errp);
     if (ret < 0 && check) {
@@ -634,14 +632,23 @@ static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
         return ret;
     }
     if (!check) {
-        ret = check_file(bs, errp);
+        ret = check_file(bs, &m->header, errp);
         if (ret < 0) {
             return ret;
         }
     }
     zoned_meta_init(m);
+    return flags & BDRV_O_INACTIVE ? 0 : zoned_meta_load(m, errp);
+}
+
+/* What it leaves behind is freed by zoned_unload() */
+static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    zoned_writes_init(&s->writes, bs, &s->meta);
     s->not_loaded = flags & BDRV_O_INACTIVE;
-    return s->not_loaded ? 0 : zoned_meta_load(m, errp);
+    return load_meta(bs, &s->meta, flags, errp);
 }
 
 static void zoned_unload(BlockDriverState *bs)
@@ -731,14 +738,34 @@ static void zoned_close(BlockDriverState *bs)
     zoned_unload(bs);
 }
 
-int zoned_reload(BlockDriverState *bs, Error **errp)
+/* @fresh takes the place of the metadata.  Its lock is held, and stays. */
+static void replace_meta(BDRVZonedState *s, ZonedMeta *fresh)
+{
+    fresh->lock = s->meta.lock;
+    zoned_meta_unload(&s->meta);
+    s->meta = *fresh;
+}
+
+/*
+ * Readers, those of an export for instance, go on while the medium is read.
+ * They see the zones as they were, and then as they are.  Flushes wait.
+ */
+int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp)
 {
     BDRVZonedState *s = bs->opaque;
+    ZonedMeta fresh = { };
     int ret;
 
-    zoned_unload(bs);
-    ret = zoned_load(bs, 0, errp);
+    qemu_co_mutex_lock(&s->meta.lock);
+    ret = load_meta(bs, &fresh, 0, errp);
     s->damaged = ret < 0;
+    if (ret < 0) {
+        zoned_meta_unload(&fresh);
+    } else {
+        replace_meta(s, &fresh);
+        s->not_loaded = false;
+    }
+    qemu_co_mutex_unlock(&s->meta.lock);
     return ret;
 }
 

@@ -33,7 +33,7 @@ typedef struct BDRVZonedState {
  * zoned.c: read the metadata again, after it was changed by someone else.  If
  * that fails, the image is marked as damaged.
  */
-int zoned_reload(BlockDriverState *bs, Error **errp);
+int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp);
 
 /* zoned-create.c */
 extern QemuOptsList zoned_create_opts;
