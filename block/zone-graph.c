@@ -1,5 +1,5 @@
 /*
- * Zoned nodes in the block graph: who can be their parent
+ * Zoned nodes in the block graph: who can be their parent, or copy them
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -67,4 +67,36 @@ int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp)
         return 0;
     }
     return check_parents(bs, bs, errp);
+}
+
+bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp)
+{
+    GLOBAL_STATE_CODE();
+
+    if (bdrv_zoned_model(bs) != BLK_Z_HM) {
+        return true;
+    }
+    error_setg(errp, "Block migration (migrate -b or -i) cannot copy the "
+               "host-managed zoned node '%s': it does not keep to the order of "
+               "writes that zones need. Use storage that both hosts reach, or "
+               "copy the node below it with blockdev-mirror",
+               bdrv_get_node_name(bs));
+    return false;
+}
+
+bool bdrv_zoned_check_migrate_all(Error **errp)
+{
+    BlockDriverState *bs;
+    BdrvNextIterator it;
+
+    GLOBAL_STATE_CODE();
+
+    for (bs = bdrv_first(&it); bs; bs = bdrv_next(&it)) {
+        /* Read-only disks are not copied */
+        if (!bdrv_is_read_only(bs) && !bdrv_zoned_check_migrate(bs, errp)) {
+            bdrv_next_cleanup(&it);
+            return false;
+        }
+    }
+    return true;
 }

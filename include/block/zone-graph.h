@@ -41,4 +41,21 @@ BlockZoneModel bdrv_zoned_model(BlockDriverState *bs);
  */
 int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp);
 
+/**
+ * bdrv_zoned_check_migrate: whether block migration (migrate -b) can copy @bs,
+ * or write to it at the destination.  It does so in any order, which a
+ * host-managed disk does not take.
+ *
+ * Global state (GS) API, runs under the BQL.
+ */
+bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp);
+
+/**
+ * bdrv_zoned_check_migrate_all: the same of all nodes that block migration
+ * would copy.
+ *
+ * Global state (GS) API, runs under the BQL.
+ */
+bool bdrv_zoned_check_migrate_all(Error **errp);
+
 #endif /* BLOCK_ZONE_GRAPH_H */
