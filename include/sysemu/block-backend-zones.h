@@ -38,11 +38,21 @@
  *
  * A device calls this before it takes its permissions, that is, before
  * blkconf_apply_backend_options().  Detaching the device takes it back.
- * Backends without a device (tools, jobs) get host-managed disks anyway.
+ * Backends without a device, those of tools for one, get host-managed disks
+ * anyway, unless they are refused them.
  *
  * Context: Global state API, runs under the BQL.
  */
 void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
+
+/**
+ * blk_refuse_zones: say that the user of @blk, which is no device, writes to it
+ * like to an ordinary disk: an export, a job, a format.  It is refused a
+ * host-managed disk from now on, by whichever way one would come below @blk.
+ *
+ * @user: who that is, as the subject of an error message; is copied
+ */
+void blk_refuse_zones(BlockBackend *blk, const char *user);
 
 /*
  * I/O API functions. These functions are thread-safe.
