@@ -46,11 +46,15 @@
 void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
 
 /**
- * blk_refuse_zones: say that the user of @blk, which is no device, writes to it
- * like to an ordinary disk: an export, a job, a format.  It is refused a
- * host-managed disk from now on, by whichever way one would come below @blk.
- *
+ * blk_refuse_zones - say that the user of a backend does not know zones
+ * @blk: the backend
  * @user: who that is, as the subject of an error message; is copied
+ *
+ * For users that are no devices and write to the disk like to an ordinary one:
+ * an export, a job, a format.  From now on the user is refused a host-managed
+ * disk, by whichever way one would come below @blk.
+ *
+ * Context: Global state API, runs under the BQL.
  */
 void blk_refuse_zones(BlockBackend *blk, const char *user);
 
