@@ -1,9 +1,8 @@
 /*
  * qemu-io commands for zoned disks
  *
- * What they print is read by other tools: sectors of 512 bytes in
- * hexadecimal, one line for each zone or append, worded as in QEMU's qemu-io
- * since version 8.1.
+ * Other tools read their output: sectors of 512 bytes in hexadecimal, one line
+ * for each zone or append, worded as in QEMU's qemu-io since version 8.1.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

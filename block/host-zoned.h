@@ -1,7 +1,7 @@
 /*
  * Zoned block devices of the host (Linux)
  *
- * What the block driver host_device needs to know and to do about zones; see
+ * The zone part of the block driver host_device; see
  * zone-queue.h for its writes.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -67,7 +67,7 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
  * of it, and a call for each run of zones that are not empty and can be reset.
  *
  * Returns 0, -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE; for the first zone of the range
- * that is in the way of @op -BLK_ZERR_INVALID, -BLK_ZERR_RDONLY or
+ * that does not allow @op -BLK_ZERR_INVALID, -BLK_ZERR_RDONLY or
  * -BLK_ZERR_OFFLINE; -ENOTSUP if the kernel does not know @op; or what else
  * the device fails with.
  */

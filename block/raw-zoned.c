@@ -1,7 +1,7 @@
 /*
  * raw: a window on a zoned disk
  *
- * What raw-format.c needs to pass zones through: the window's limits, and the
+ * The zone part of raw-format.c: the window's limits, and the
  * arithmetic between places in the window and places on the disk.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later

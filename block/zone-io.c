@@ -412,7 +412,7 @@ int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
     trace_bdrv_co_zone_append_done(bs, where, qiov->size, ret);
 
     if (ret < 0) {
-        /* How much of the zone was changed, and where, is not known */
+        /* Any part of the zone may have changed */
         bdrv_set_dirty(bs, req.offset, req.bytes);
         goto out;
     }

@@ -18,7 +18,7 @@
  */
 #define READ_AHEAD 64
 
-/**
+/*
  * ZoneWrite: a write that waits for its turn or is in flight
  *
  * @where: where the data goes; valid once the zone's state has been checked
@@ -44,7 +44,7 @@ typedef struct ZoneWrite {
 
 typedef QSIMPLEQ_HEAD(ZoneWriteList, ZoneWrite) ZoneWriteList;
 
-/**
+/*
  * QueuedZone: a zone that has been written to, or is about to be
  *
  * One without a queue is kept only for what it knows: that the zone is
@@ -71,7 +71,7 @@ typedef struct QueuedZone {
     ZoneWriteList waiting;
 } QueuedZone;
 
-/**
+/*
  * ZoneReport: a report in flight that may tell about more than one zone
  *
  * @index: the first of READ_AHEAD zones
@@ -83,7 +83,7 @@ typedef struct ZoneReport {
     QLIST_ENTRY(ZoneReport) next;
 } ZoneReport;
 
-/**
+/*
  * @zones: from the index of a zone to its QueuedZone
  * @forgotten: counts how often zones may have changed behind a report
  */

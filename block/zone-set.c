@@ -53,7 +53,7 @@ struct ZoneSet {
 };
 
 /*
- * What an operation makes of a zone: its next state, or an error.
+ * The next state of a zone after an operation, or an error.
  *
  * A finish goes to full without a stop at an open state, so that it needs no
  * resource even where it starts from an empty or closed zone.
@@ -392,7 +392,7 @@ int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i)
     return 0;
 }
 
-/* What zone @i is without a fault, and while nobody has it open */
+/* The state of zone @i without a fault, and while it is not open */
 static BlockZoneState state_by_wp(const ZoneSet *zs, uint32_t i)
 {
     uint64_t wp = zone_set_wp(zs, i);

@@ -31,7 +31,7 @@ QEMU_BUILD_BUG_ON(REPORT_MAX_ZONES *
                   (sizeof(BlockZoneDescriptor) +
                    sizeof(struct virtio_blk_zone_descriptor)) > 112 * KiB);
 
-/**
+/*
  * VirtIOBlkZoneReq: a zone request on its way through the block layer
  *
  * @in_iov: what the guest can read, without the status byte; like @in_num, it
@@ -183,7 +183,7 @@ bool virtio_blk_zoned_realize(VirtIOBlock *s, Error **errp)
 
     *z = (VirtIOBlkZoned) { .model = blk_get_zoned(blk) };
     virtio_clear_feature(&s->host_features, VIRTIO_BLK_F_ZONED);
-    /* A driver that was not told of zones must not get any later */
+    /* A driver that has seen a disk without zones must not get any later */
     blk_set_zones_accepted(blk, is_host_managed(s));
     if (z->model == BLK_Z_NONE) {
         return true;
@@ -479,7 +479,7 @@ static void zone_append_reply(VirtIOBlkZoneReq *zr)
     iov_memset(zr->in_iov, zr->in_num, done, 0, -1);
 }
 
-/* What of an append can be told from the request alone */
+/* The checks of an append that need nothing but the request */
 static uint8_t check_append(VirtIOBlock *s, uint64_t sector, size_t bytes,
                             size_t reply_size)
 {

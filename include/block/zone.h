@@ -133,11 +133,11 @@ typedef struct BlockZoneDescriptor {
 /**
  * DOC: Zone errors
  *
- * What a zone request can fail with, beside the errors that any request can
- * have.  Each cause has an errno of its own, so that a device model can tell
- * its guest the cause by looking it up, and never has to guess.  Drivers pass
- * these only for what they stand for: an error of the medium that happens to
- * have one of these numbers goes through blk_zone_medium_error() first.
+ * Zone requests have errors of their own, beside those of any request.  Each
+ * cause has one errno, so that a device model finds the status for its guest in
+ * a table, and never has to guess.  Drivers return these for their causes only:
+ * an error of the medium that happens to have one of these numbers goes through
+ * blk_zone_medium_error() first.
  *
  * The numbers of the two resource errors are those that Linux returns for a
  * zoned block device.

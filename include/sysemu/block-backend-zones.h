@@ -15,9 +15,9 @@
 /**
  * DOC: Zone requests on backends
  *
- * What devices, exports and tools use to work with the zones of a disk.  A
- * request counts as in flight on the backend, waits while that is drained, and
- * passes its throttle group.
+ * Devices, exports and tools use these functions for the zones of a disk.  A
+ * request counts as in flight on the backend, waits while the backend is
+ * drained, and passes its throttle group.
  *
  * blk_co_zone_report() and its like run in a coroutine in the backend's
  * AioContext.  blk_zone_report() and its like do the same for callers that are
@@ -33,11 +33,11 @@
  * @blk: the backend
  * @accepted: whether the device that is attached, or will be, knows zones
  *
- * A device that does not is refused a host-managed disk, as it would write to
- * it like to an ordinary disk.
+ * A device that knows none is refused a host-managed disk, because it would
+ * write to the disk in any order.
  *
- * A device calls this before it takes its permissions, that is, before
- * blkconf_apply_backend_options().  Detaching the device takes it back.
+ * Devices call this before they take their permissions, that is, before
+ * blkconf_apply_backend_options().  It is false again for the next device.
  * Backends without a device, those of tools for one, get host-managed disks
  * anyway, unless they are refused them.
  *

@@ -26,7 +26,7 @@ COMMAND_SECONDS = 240
 
 
 class GuestError(Exception):
-    """What went wrong in a guest or with it, for whoever reads the log."""
+    """Something went wrong in a guest or with it; the text is for the log."""
 
 
 def make_kit():

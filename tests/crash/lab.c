@@ -565,7 +565,7 @@ static void coroutine_fn request_run(void *opaque)
     Lab *lab = r->lab;
     int ret = request_do(r);
 
-    /* Who was killed tells nobody anything */
+    /* A QEMU that was killed has answered nothing */
     if (!lab->killed) {
         if (ret >= 0) {
             request_told(r);
@@ -987,7 +987,7 @@ char *lab_run(const Case *c, const LabEffort *effort, LabStats *stats)
  */
 
 /*
- * Whether @c still goes wrong, and in the way that @violation tells of: what
+ * Whether @c still goes wrong, and in the way that @violation describes: what
  * comes before the first number in it
  */
 static bool goes_wrong(const Case *c, const LabEffort *effort,

@@ -149,7 +149,7 @@ ConvWrite *model_add_conv(Model *m, const ConvWrite *w)
     return copy;
 }
 
-/* The last version that the guest had been told of at @moment */
+/* The last version that was reported to the guest by @moment */
 static unsigned last_told(Model *m, uint32_t zone, uint64_t moment)
 {
     unsigned i = m->zones[zone].versions->len - 1;

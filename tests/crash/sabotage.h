@@ -12,7 +12,7 @@
 #include "block/zoned-proof.h"
 
 /*
- * From now on the format is broken in the way of this name.  Returns false if
+ * From now on the format is broken as the name says.  Returns false if
  * there is none.
  */
 bool sabotage_begin(const char *name);

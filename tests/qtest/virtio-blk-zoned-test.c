@@ -1429,7 +1429,7 @@ static const MediumCase medium_cases[] = {
     { "write", TABLE(1), false, RESET_ZONE, T_OUT, 5, 8, ZS_IOPEN, 40 },
     { "write", TABLE(1), false, RESET_ZONE, T_APPEND, 1, 8, ZS_IOPEN, 8 },
     { "write", TABLE(1), false, RESET_ZONE, T_FLUSH, 1, 0, ZS_EMPTY, 0 },
-    /* The first commit: a root that says unclean, one that tells of the data */
+    /* The first commit: a root that says unclean, one that names the data */
     { "write", ROOT(1), false, WRITTEN_ZONE, T_FLUSH, 2, 0, ZS_IOPEN, 8 },
     { "write", ROOT(0), false, WRITTEN_ZONE, T_FLUSH, 2, 0, ZS_IOPEN, 8 },
     { "flush", ANYWHERE, false, WRITTEN_ZONE, T_FLUSH, 2, 0, ZS_IOPEN, 8 },

@@ -292,7 +292,7 @@ static void test_joined(void)
     free_device(d);
 }
 
-/* Who keeps three writes in flight has all three go to the device as one */
+/* Three writes that wait go to the device as one */
 static void test_joined_again(void)
 {
     TestDevice *d = new_device(BLK_Z_HM);

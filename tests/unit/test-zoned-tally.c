@@ -57,7 +57,7 @@ static void test_sums(void)
     assert_known(&t, 1, 0, 32 * KiB);
     assert_known(&t, 2, 512, 1024);
 
-    /* Only the whole of it, as more or less would not be what is told of */
+    /* Only the whole piece: its checksum is that of no other */
     assert_unknown(&t, 1, 0, 4608);
     assert_unknown(&t, 1, 4096, 32 * KiB);
     assert_unknown(&t, 2, 0, 1024);
@@ -113,7 +113,7 @@ static void test_back(void)
     zoned_tally_destroy(&t);
 }
 
-/* The room is bounded, however much is written and whatever ends when */
+/* The room is bounded, in any order of writes and ends */
 static void test_room(void)
 {
     BlockDriverState bs = { .bl.opt_mem_alignment = 4096 };

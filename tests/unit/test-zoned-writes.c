@@ -290,7 +290,7 @@ static void test_sequential(void)
     }
 }
 
-/* Whoever tries failed writes again, in the order of the reports, succeeds */
+/* Failed writes succeed when tried again in the order of the reports */
 static void test_failure(void)
 {
     const unsigned end = ZONE_SIZE / GRANULARITY;

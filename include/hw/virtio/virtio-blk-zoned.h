@@ -36,8 +36,8 @@
 #define VIRTIO_BLK_S_ZONE_ACTIVE_RESOURCE 6
 
 /*
- * The configuration space of a zoned disk.  What comes before the zones is
- * as for any other disk; secure erase is not offered.
+ * The configuration space of a zoned disk.  The fields before the zones are
+ * those of any disk; secure erase is not offered.
  */
 struct virtio_blk_zoned_config {
     struct virtio_blk_config base;
@@ -54,7 +54,7 @@ struct virtio_blk_zoned_config {
 QEMU_BUILD_BUG_ON(offsetof(struct virtio_blk_zoned_config, zone_sectors) != 72);
 QEMU_BUILD_BUG_ON(sizeof(struct virtio_blk_zoned_config) != 96);
 
-/* What a zone report starts with */
+/* The start of a zone report */
 struct virtio_blk_zone_report {
     uint64_t nr_zones;
     uint8_t reserved[56];
