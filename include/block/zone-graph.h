@@ -42,19 +42,29 @@ BlockZoneModel bdrv_zoned_model(BlockDriverState *bs);
 int bdrv_zoned_check_parents(BlockDriverState *bs, Error **errp);
 
 /**
- * bdrv_zoned_check_migrate: whether block migration (migrate -b) can copy @bs,
- * or write to it at the destination.  It does so in any order, which a
- * host-managed disk does not take.
+ * bdrv_zoned_check_migrate - whether block migration (migrate -b) can copy a
+ * node, or write to it at the destination
+ * @bs: the node
+ * @errp: set if it cannot; it names the node and what to do instead
  *
- * Global state (GS) API, runs under the BQL.
+ * Block migration writes in any order, which a host-managed disk does not take.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: false for a host-managed disk.
  */
 bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp);
 
 /**
- * bdrv_zoned_check_migrate_all: the same of all nodes that block migration
- * would copy.
+ * bdrv_zoned_check_migrate_all - whether block migration can copy all nodes
+ * that it would copy
+ * @errp: set if it cannot, as by bdrv_zoned_check_migrate()
  *
- * Global state (GS) API, runs under the BQL.
+ * Read-only disks are not copied, and so are never a reason.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: false if there is a writable host-managed disk.
  */
 bool bdrv_zoned_check_migrate_all(Error **errp);
 
