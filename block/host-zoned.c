@@ -190,10 +190,16 @@ void host_zoned_limits(const HostZoned *hz, int64_t bytes, BlockLimits *bl)
 
 int host_zoned_error(int ret)
 {
-    if (ret == -BLK_ZERR_OPEN || ret == -BLK_ZERR_ACTIVE) {
+    switch (ret) {
+    case -BLK_ZERR_OPEN:
+    case -BLK_ZERR_ACTIVE:
         return ret;
+    case -EREMOTEIO:
+        /* ILLEGAL REQUEST or DATA PROTECT of a SCSI or SATA drive */
+        return -EIO;
+    default:
+        return blk_zone_medium_error(ret);
     }
-    return blk_zone_medium_error(ret);
 }
 
 /*
@@ -311,7 +317,7 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
     int ret = submit_to_pool(bs, report_worker, &work);
 
     if (ret < 0) {
-        return blk_zone_medium_error(ret);
+        return host_zoned_error(ret);
     }
     *nr_zones = ret;
     return 0;
@@ -344,7 +350,7 @@ static int call_mgmt(const MgmtWork *work)
 
     trace_host_zoned_mgmt(work->fd, blk_zone_op_name(work->op), work->offset,
                           work->bytes, ret);
-    return ret;
+    return ret == -ENOTTY ? -ENOTSUP : ret;
 }
 
 /*
@@ -365,7 +371,7 @@ static int for_each_zone(const MgmtWork *work,
         int i, nr = report_zones(work->fd, offset, REPORT_BATCH, zones);
 
         if (nr <= 0) {
-            return nr < 0 ? blk_zone_medium_error(nr) : -EIO;
+            return nr < 0 ? host_zoned_error(nr) : -EIO;
         }
         for (i = 0; i < nr && zones[i].start < end; i++) {
             int ret = func(&zones[i], opaque);
@@ -379,11 +385,9 @@ static int for_each_zone(const MgmtWork *work,
     return 0;
 }
 
-/* Why the operation @opaque does not work on @zone, or 0 */
-static int mgmt_zone_error(const BlockZoneDescriptor *zone, void *opaque)
+/* Why @op does not work on @zone, or 0 */
+static int mgmt_zone_error(const BlockZoneDescriptor *zone, BlockZoneOp op)
 {
-    BlockZoneOp op = *(const BlockZoneOp *)opaque;
-
     switch (zone->state) {
     case BLK_ZS_NOT_WP:
         return -BLK_ZERR_INVALID;
@@ -400,10 +404,49 @@ static int mgmt_zone_error(const BlockZoneDescriptor *zone, void *opaque)
     }
 }
 
-/* A management request failed with EIO, which stands for many causes */
-static int find_mgmt_error(MgmtWork *work)
+/* Put @zone to the work @opaque, unless that does not work on it */
+static int add_to_work(const BlockZoneDescriptor *zone, void *opaque)
 {
-    return for_each_zone(work, mgmt_zone_error, &work->op) ?: -EIO;
+    MgmtWork *work = opaque;
+    int ret = mgmt_zone_error(zone, work->op);
+
+    if (ret == 0) {
+        work->bytes += zone->length;
+    }
+    return ret;
+}
+
+/*
+ * What is in the way of @work, or 0.  @good is set to the part of it that is
+ * about the zones before that.
+ */
+static int find_mgmt_error(const MgmtWork *work, MgmtWork *good)
+{
+    *good = *work;
+    good->bytes = 0;
+    return for_each_zone(work, add_to_work, good);
+}
+
+/* What a call of the kernel failed with, which may stand for many causes */
+static int explain_mgmt_error(const MgmtWork *work, int ret)
+{
+    MgmtWork good;
+
+    ret = host_zoned_error(ret);
+    return ret == -EIO ? find_mgmt_error(work, &good) ?: ret : ret;
+}
+
+/*
+ * Open or close.  SCSI drives say that it is done where the state of a zone
+ * forbids it.  So the zones are looked at before, and not only after an error.
+ */
+static int change_state(const MgmtWork *work)
+{
+    MgmtWork good;
+    int error = find_mgmt_error(work, &good);
+    int ret = good.bytes ? call_mgmt(&good) : 0;
+
+    return ret < 0 ? explain_mgmt_error(&good, ret) : error;
 }
 
 /* Reset the zones that have been put together in @run, if there are any */
@@ -446,20 +489,23 @@ static int reset_part(const MgmtWork *work)
     return for_each_zone(work, add_to_run, &run) ?: reset_run(&run);
 }
 
+static int reset_all(const MgmtWork *work)
+{
+    return host_zoned_error(work->whole ? call_mgmt(work) : reset_part(work));
+}
+
 static int mgmt_worker(void *opaque)
 {
     MgmtWork *work = opaque;
-    bool reset_all = work->op == BLK_ZO_RESET_ALL;
-    int ret = reset_all && !work->whole ? reset_part(work) : call_mgmt(work);
 
-    switch (ret) {
-    case -EIO:
-        return reset_all ? ret : find_mgmt_error(work);
-    case -ENOTTY:
-    case -EOPNOTSUPP:
-        return -ENOTSUP;
+    switch (work->op) {
+    case BLK_ZO_OPEN:
+    case BLK_ZO_CLOSE:
+        return change_state(work);
+    case BLK_ZO_RESET_ALL:
+        return reset_all(work);
     default:
-        return host_zoned_error(ret);
+        return explain_mgmt_error(work, call_mgmt(work));
     }
 }
 

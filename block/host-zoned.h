@@ -65,6 +65,8 @@ int coroutine_fn host_zoned_co_report(BlockDriverState *bs, int fd,
  * host_zoned_co_mgmt: as BlockDriver.bdrv_co_zone_mgmt, on @fd, by one call
  * for the whole range.  BLK_ZO_RESET_ALL of a part of the device takes a report
  * of it, and a call for each run of zones that are not empty and can be reset.
+ * BLK_ZO_OPEN and BLK_ZO_CLOSE take a report too: not all devices refuse what
+ * the state of a zone forbids.
  *
  * Returns 0, -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE; for the first zone of the range
  * that does not allow @op -BLK_ZERR_INVALID, -BLK_ZERR_RDONLY or
@@ -76,9 +78,14 @@ int coroutine_fn host_zoned_co_mgmt(BlockDriverState *bs, int fd,
                                     int64_t bytes);
 
 /*
- * host_zoned_error: the outcome of a read or write as the block layer names
- * it: the kernel's errors for exhausted zone resources stay, all others must
- * not read as zone errors.
+ * host_zoned_error: what the kernel returned for a request, as the block layer
+ * names it.  All that it returns goes through here, and nobody else asks what
+ * kind of drive there is.
+ *
+ * The errors for exhausted zone resources stay; no other reads as a zone error.
+ * -EIO means that the drive failed or refused the request, for any of many
+ * causes: that is what the kernel has for NVMe.  For what SCSI and SATA drives
+ * refuse it has -EREMOTEIO.
  */
 int host_zoned_error(int ret);
 

@@ -297,7 +297,8 @@ static int explain_error(const BlockZoneDescriptor *desc, int ret)
     return ret;
 }
 
-int coroutine_fn zone_queue_co_error(ZoneQueue *zq, int64_t offset, int ret)
+/* Why a request at @offset ended with @ret */
+static int coroutine_fn explain_result(ZoneQueue *zq, int64_t offset, int ret)
 {
     BlockZoneDescriptor desc;
 
@@ -320,25 +321,27 @@ static bool coroutine_fn may_have_taken(ZoneQueue *zq, const ZoneWrite *w)
 }
 
 /*
- * What was to be written from @first up to @end failed with EIO; the zone is
- * now as @desc says.  Whether that is because somebody else has written to the
- * zone, or reset it, and nothing of @first and those behind it is there.
+ * What was to be written from @first on failed with EIO; the zone is now as
+ * @desc says.  Whether that is because somebody else has written to the zone,
+ * finished or reset it, and nothing of @first and those behind it is there.
  *
- * A write pointer that is past @end does not tell: the device may have failed
- * after a part of the data, and somebody else have gone on from there.
+ * A write pointer that is past @first does not tell: the device may have failed
+ * after a part of the data, and somebody else have gone on from there.  But it
+ * begins with the first block, and nobody can replace that.
  */
 static bool coroutine_fn place_is_taken(ZoneQueue *zq,
                                         const BlockZoneDescriptor *desc,
-                                        const ZoneWrite *first, uint64_t end)
+                                        const ZoneWrite *first)
 {
     switch (desc->state) {
     case BLK_ZS_RDONLY:
     case BLK_ZS_OFFLINE:
-    case BLK_ZS_FULL:
         return false;
+    case BLK_ZS_FULL:
+        return !may_have_taken(zq, first);
     default:
         return desc->wp < first->where ||
-               (desc->wp > end && !may_have_taken(zq, first));
+               (desc->wp > first->where && !may_have_taken(zq, first));
     }
 }
 
@@ -461,9 +464,9 @@ static void try_again(QueuedZone *zone, ZoneWriteList *batch)
     QSIMPLEQ_CONCAT(&zone->waiting, &later);
 }
 
-/* The writes in @batch were in flight as one, up to @end, that got @ret */
+/* The writes in @batch were in flight as one, that got @ret */
 static void coroutine_fn fail_batch(ZoneQueue *zq, QueuedZone *zone,
-                                    ZoneWriteList *batch, uint64_t end, int ret)
+                                    ZoneWriteList *batch, int ret)
 {
     ZoneWriteList again = QSIMPLEQ_HEAD_INITIALIZER(again);
     ZoneWrite *w, *first = QSIMPLEQ_FIRST(batch);
@@ -472,9 +475,9 @@ static void coroutine_fn fail_batch(ZoneQueue *zq, QueuedZone *zone,
     bool described, taken;
 
     described = !learn_from_device(zq, zone, &desc);
-    taken = described && ret == -EIO && place_is_taken(zq, &desc, first, end);
+    taken = described && ret == -EIO && place_is_taken(zq, &desc, first);
     if (taken) {
-        ret = -BLK_ZERR_NOT_AT_WP;
+        ret = bdrv_zone_write_error(desc.state) ?: -BLK_ZERR_NOT_AT_WP;
     } else if (described && !joined) {
         ret = explain_error(&desc, ret);
     }
@@ -519,7 +522,7 @@ static ZoneWrite *coroutine_fn write_batch(ZoneQueue *zq, QueuedZone *zone)
     qemu_iovec_destroy(&joined);
 
     if (ret < 0) {
-        fail_batch(zq, zone, &batch, end, ret);
+        fail_batch(zq, zone, &batch, ret);
         return NULL;
     }
     zone->wp = end;
@@ -595,8 +598,7 @@ static void coroutine_fn act_for_zone(ZoneQueue *zq, QueuedZone *zone,
 static int coroutine_fn write_anywhere(ZoneQueue *zq, uint64_t offset,
                                        QEMUIOVector *qiov)
 {
-    return zone_queue_co_error(zq, offset,
-                               zq->ops->write(zq->bs, offset, qiov));
+    return explain_result(zq, offset, zq->ops->write(zq->bs, offset, qiov));
 }
 
 /* Wait in the queue of the zone that @w is for; be done or released then */
@@ -661,6 +663,12 @@ static int coroutine_fn check_conventional(ZoneQueue *zq, uint64_t offset,
         }
     }
     return 0;
+}
+
+int coroutine_fn zone_queue_co_read(ZoneQueue *zq, int64_t offset,
+                                    QEMUIOVector *qiov)
+{
+    return explain_result(zq, offset, zq->ops->read(zq->bs, offset, qiov));
 }
 
 int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,

@@ -28,8 +28,9 @@
  *
  * @report: as BlockDriver.bdrv_co_zone_report
  * @write: write @qiov at @offset; 0 or a negative errno, which is
- *         -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE or no zone error at all
- * @read: read to @qiov at @offset; 0 or a negative errno
+ *         -BLK_ZERR_OPEN, -BLK_ZERR_ACTIVE or no zone error at all.  -EIO
+ *         stands for all that the device refuses.
+ * @read: read to @qiov at @offset; 0 or a negative errno, as for @write
  */
 typedef struct ZoneQueueOps {
     int coroutine_fn (*report)(BlockDriverState *bs, int64_t offset,
@@ -88,11 +89,14 @@ int coroutine_fn zone_queue_co_append(ZoneQueue *zq, int64_t *offset,
                                       QEMUIOVector *qiov);
 
 /*
- * zone_queue_co_error: tell why a request of @bytes at @offset failed with
- * @ret.  -EIO becomes -BLK_ZERR_RDONLY or -BLK_ZERR_OFFLINE if that is the
- * state of the first zone that the request touches.
+ * zone_queue_co_read: read to @qiov at @offset.  Reads wait for nobody.
+ *
+ * Returns 0, or what the device fails with; -BLK_ZERR_RDONLY or
+ * -BLK_ZERR_OFFLINE in place of -EIO if that is the state of the first zone
+ * that the read touches.
  */
-int coroutine_fn zone_queue_co_error(ZoneQueue *zq, int64_t offset, int ret);
+int coroutine_fn zone_queue_co_read(ZoneQueue *zq, int64_t offset,
+                                    QEMUIOVector *qiov);
 
 /*
  * zone_queue_forget: the write pointers in [@offset, @offset + @bytes) have

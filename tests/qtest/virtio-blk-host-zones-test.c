@@ -5,8 +5,9 @@
  * with an emulated drive runs single cases.
  *
  *   ZONED_DEVICE   the drive: zones of 4 MiB, the first two conventional
- *   ZONED_CONFIGS  the folder in configfs, if it is a null_blk drive; its zones
- *                  have a capacity of 3 MiB, three can be open, four active
+ *                  and all others with a capacity of 3 MiB; three can be open
+ *   ZONED_CONFIGS  the folder in configfs, if it is a null_blk drive, of which
+ *                  four zones can be active
  *   ZONED_GRANULARITY  what its write granularity is
  *   ZONED_RIVAL    set if somebody else writes to the drive at the same time
  *
@@ -26,23 +27,32 @@
 /* Sectors of the longest request in flight */
 #define LONGEST (8 * GRANULE)
 
-/* The guest's disk, which no driver has yet */
-static Disk *disk_probe(void)
+/* The guest's disk, which no driver has yet, with more options */
+static Disk *disk_probe(const char *options)
 {
     Disk *d = g_new0(Disk, 1);
 
     d->qts = qtest_initf("-machine pc -nodefaults "
                          "-blockdev driver=host_device,"
                          "node-name=disk,filename=%s,cache.direct=on "
-                         "-device virtio-blk-pci,drive=disk,addr=%d",
-                         getenv("ZONED_DEVICE"), PCI_SLOT);
+                         "-device virtio-blk-pci,drive=disk,addr=%d%s",
+                         getenv("ZONED_DEVICE"), PCI_SLOT, options);
     disk_find(d);
     return d;
 }
 
 static Disk *disk_new(void)
 {
-    Disk *d = disk_probe();
+    Disk *d = disk_probe("");
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    return d;
+}
+
+/* The same for mistakes of the guest, which must not stop the machine */
+static Disk *disk_new_stopping(void)
+{
+    Disk *d = disk_probe(",werror=stop,rerror=stop");
 
     disk_start(d, F_VERSION_1 | F_ZONED);
     return d;
@@ -118,9 +128,9 @@ static void test_granularity(void)
  * Status of each error
  */
 
-static void test_resources(void)
+static void test_open_zones(void)
 {
-    Disk *d = disk_new();
+    Disk *d = disk_new_stopping();
     int i;
 
     g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
@@ -131,6 +141,14 @@ static void test_resources(void)
     g_assert_cmpint(write_sectors(d, 5 * ZONE, GRANULE), ==, S_OPEN_RESOURCE);
     g_assert_cmpint(append(d, 5 * ZONE, GRANULE), ==, S_OPEN_RESOURCE);
     assert_zone(d, 5 * ZONE, ZS_EMPTY, 5 * ZONE);
+    g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
+    disk_free(d);
+}
+
+static void test_active_zones(void)
+{
+    Disk *d = disk_new_stopping();
+    int i;
 
     g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
     for (i = 2; i < 6; i++) {
@@ -148,7 +166,7 @@ static void test_resources(void)
 
 static void test_write_errors(void)
 {
-    Disk *d = disk_new();
+    Disk *d = disk_new_stopping();
     const uint64_t z = 2 * ZONE;
 
     g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
@@ -165,9 +183,13 @@ static void test_write_errors(void)
     g_assert_cmpint(write_sectors(d, z, GRANULE), ==, S_INVALID_CMD);
     g_assert_cmpint(append(d, z, GRANULE), ==, S_INVALID_CMD);
     g_assert_cmpint(zone_op(d, T_OPEN, z), ==, S_INVALID_CMD);
+    g_assert_cmpint(zone_op(d, T_CLOSE, z), ==, S_INVALID_CMD);
     g_assert_cmpint(zone_op(d, T_CLOSE, z + ZONE), ==, S_INVALID_CMD);
+    assert_zone(d, z + ZONE, ZS_EMPTY, z + ZONE);
     g_assert_cmpint(append(d, 0, GRANULE), ==, S_INVALID_CMD);
-    g_assert_cmpint(zone_op(d, T_RESET, 0), ==, S_INVALID_CMD);
+    for (int type = T_OPEN; type <= T_RESET; type += 2) {
+        g_assert_cmpint(zone_op(d, type, 0), ==, S_INVALID_CMD);
+    }
     g_assert_cmpint(write_sectors(d, ZONE - GRANULE, 2 * GRANULE), ==, S_OK);
     g_assert_cmpint(zone_op(d, T_RESET, z), ==, S_OK);
     g_assert_cmpint(write_sectors(d, z, GRANULE), ==, S_OK);
@@ -202,7 +224,7 @@ static void check_lost_zone(Disk *d, uint64_t zone, const char *attribute,
 
 static void test_lost_zones(void)
 {
-    Disk *d = disk_new();
+    Disk *d = disk_new_stopping();
 
     g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
     check_lost_zone(d, 8 * ZONE, "zone_readonly", ZS_RDONLY, S_OK);
@@ -429,7 +451,7 @@ static void test_lost_in_flight(void)
 
 static void test_host_aware_zones(void)
 {
-    Disk *d = disk_probe();
+    Disk *d = disk_probe("");
 
     g_assert_cmphex(qvirtio_get_features(d->dev) & F_ZONED, !=, 0);
     disk_start(d, F_VERSION_1 | F_ZONED);
@@ -454,7 +476,7 @@ static void test_host_aware_zones(void)
 /* A driver that does not accept zones gets a disk like any other */
 static void test_host_aware_plain(void)
 {
-    Disk *d = disk_probe();
+    Disk *d = disk_probe("");
     uint8_t in[2 * SECTOR];
 
     disk_start(d, F_VERSION_1);
@@ -477,7 +499,8 @@ int main(int argc, char **argv)
 
     qtest_add_func("/host-zones/limits", test_limits);
     qtest_add_func("/host-zones/granularity", test_granularity);
-    qtest_add_func("/host-zones/resources", test_resources);
+    qtest_add_func("/host-zones/open-zones", test_open_zones);
+    qtest_add_func("/host-zones/active-zones", test_active_zones);
     qtest_add_func("/host-zones/write-errors", test_write_errors);
     qtest_add_func("/host-zones/lost-zones", test_lost_zones);
     qtest_add_func("/host-zones/appenders", test_appenders);

@@ -109,11 +109,24 @@ static void test_plain(void)
     }
 }
 
+/* What the kernel calls a refusal depends on the kind of drive */
+static void test_errors(void)
+{
+    g_assert_cmpint(host_zoned_error(0), ==, 0);
+    g_assert_cmpint(host_zoned_error(-EIO), ==, -EIO);
+    g_assert_cmpint(host_zoned_error(-EREMOTEIO), ==, -EIO);
+    g_assert_cmpint(host_zoned_error(-ENODATA), ==, -ENODATA);
+    g_assert_cmpint(host_zoned_error(-BLK_ZERR_OPEN), ==, -BLK_ZERR_OPEN);
+    g_assert_cmpint(host_zoned_error(-BLK_ZERR_ACTIVE), ==, -BLK_ZERR_ACTIVE);
+    g_assert_cmpint(host_zoned_error(-BLK_ZERR_NOT_AT_WP), ==, -EIO);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/host-zoned/refused", test_refused);
     g_test_add_func("/host-zoned/no-sysfs", test_no_sysfs);
     g_test_add_func("/host-zoned/plain", test_plain);
+    g_test_add_func("/host-zoned/errors", test_errors);
     return g_test_run();
 }

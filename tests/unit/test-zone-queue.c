@@ -41,6 +41,8 @@ typedef struct TestDevice {
     int error;
     size_t taken;
     size_t rival;
+    /* what all reads fail with */
+    int read_error;
     BlockDriverState bs;
     ZoneQueue *zq;
 } TestDevice;
@@ -124,7 +126,7 @@ static int coroutine_fn device_read(BlockDriverState *bs, int64_t offset,
 
     log_call(d, "read %" PRId64 "+%zu", offset, qiov->size);
     qemu_iovec_from_buf(qiov, 0, &d->data[offset], qiov->size);
-    return 0;
+    return d->read_error;
 }
 
 static TestDevice *new_device(BlockZoneModel model)
@@ -446,8 +448,9 @@ static void test_failed_writes(void)
     for (i = 3; i < 7; i++) {
         assert_written(&r[i]);
     }
-    assert_log(d, "write 135168+20480, report 2+1, write 143360+4096, "
-               "write 147456+4096, write 151552+4096, write 155648+4096");
+    assert_log(d, "write 135168+20480, report 2+1, read 135168+4096, "
+               "write 143360+4096, write 147456+4096, write 151552+4096, "
+               "write 155648+4096");
     free_device(d);
 }
 
@@ -520,14 +523,37 @@ static void test_changed_behind_our_back(void)
     d->zones[2].wp = 2 * ZONE;
     g_assert_cmpint(write_at(d, 2 * ZONE, BLOCK), ==, 0);
 
-    /* More than the write itself, which could have been taken else */
-    d->zones[2].wp += 2 * BLOCK;
+    /* As much as the write itself, and more */
+    d->zones[2].wp += BLOCK;
     start(&r, d, false, 2 * ZONE + BLOCK, BLOCK, 6);
     g_assert_cmpint(r.ret, ==, -BLK_ZERR_NOT_AT_WP);
-    d->zones[2].wp += 2 * BLOCK;
+    d->zones[2].wp += BLOCK;
     start(&r, d, true, 2 * ZONE, BLOCK, 7);
-    g_assert_cmpint(r.offset, ==, 2 * ZONE + 5 * BLOCK);
+    g_assert_cmpint(r.offset, ==, 2 * ZONE + 3 * BLOCK);
     assert_written(&r);
+    d->zones[2].wp += 2 * BLOCK;
+    start(&r, d, true, 2 * ZONE, BLOCK, 8);
+    g_assert_cmpint(r.offset, ==, 2 * ZONE + 6 * BLOCK);
+    assert_written(&r);
+
+    /* The zone is finished */
+    d->zones[2].state = BLK_ZS_FULL;
+    start(&r, d, false, 2 * ZONE + 7 * BLOCK, BLOCK, 9);
+    g_assert_cmpint(r.ret, ==, -BLK_ZERR_INVALID);
+    free_device(d);
+}
+
+/* A write that fills the zone fails, but its data is there */
+static void test_filled_and_failed(void)
+{
+    TestDevice *d = new_device(BLK_Z_HM);
+    Request r;
+
+    g_assert_cmpint(write_at(d, 2 * ZONE, CAPACITY - BLOCK), ==, 0);
+    memset(&d->data[2 * ZONE + CAPACITY - BLOCK], 5, BLOCK);
+    d->zones[2].state = BLK_ZS_FULL;
+    start(&r, d, true, 2 * ZONE, BLOCK, 5);
+    g_assert_cmpint(r.ret, ==, -EIO);
     free_device(d);
 }
 
@@ -656,6 +682,38 @@ static void test_forget(void)
     free_device(d);
 }
 
+static int read_block(TestDevice *d, int64_t offset)
+{
+    uint8_t buf[BLOCK];
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, sizeof(buf));
+
+    return zone_queue_co_read(d->zq, offset, &qiov);
+}
+
+static void coroutine_fn failed_reads(void *opaque)
+{
+    TestDevice *d = opaque;
+
+    g_assert_cmpint(read_block(d, 2 * ZONE), ==, 0);
+    assert_log(d, "read 131072+4096");
+    d->read_error = -EIO;
+    g_assert_cmpint(read_block(d, 2 * ZONE), ==, -EIO);
+    d->zones[2].state = BLK_ZS_OFFLINE;
+    g_assert_cmpint(read_block(d, 2 * ZONE), ==, -BLK_ZERR_OFFLINE);
+    d->read_error = -ENODATA;
+    g_assert_cmpint(read_block(d, 2 * ZONE), ==, -ENODATA);
+}
+
+static void test_failed_reads(void)
+{
+    TestDevice *d = new_device(BLK_Z_HM);
+
+    qemu_coroutine_enter(qemu_coroutine_create(failed_reads, d));
+    settle();
+    g_assert_cmpint(d->read_error, ==, -ENODATA);
+    free_device(d);
+}
+
 static void test_host_aware(void)
 {
     TestDevice *d = new_device(BLK_Z_HA);
@@ -691,12 +749,14 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-queue/appends", test_appends);
     g_test_add_func("/zone-queue/conventional", test_conventional);
     g_test_add_func("/zone-queue/refused", test_refused);
+    g_test_add_func("/zone-queue/failed/reads", test_failed_reads);
     g_test_add_func("/zone-queue/failed/writes", test_failed_writes);
     g_test_add_func("/zone-queue/failed/appends", test_failed_appends);
     g_test_add_func("/zone-queue/failed/alone", test_failed_alone);
     g_test_add_func("/zone-queue/state-changes", test_state_changes);
     g_test_add_func("/zone-queue/changed-behind-our-back",
                     test_changed_behind_our_back);
+    g_test_add_func("/zone-queue/failed/filled", test_filled_and_failed);
     g_test_add_func("/zone-queue/taken/joined", test_taken_joined);
     g_test_add_func("/zone-queue/taken/in-part", test_taken_in_part);
     g_test_add_func("/zone-queue/forget", test_forget);
