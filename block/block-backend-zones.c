@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "block/block_int.h"
 #include "block/coroutines.h"
 #include "block/zone-io.h"
@@ -336,4 +337,78 @@ BlockAIOCB *blk_aio_zone_append(BlockBackend *blk, int64_t *offset,
     acb->append.qiov = qiov;
     acb->append.flags = flags;
     return blk_zone_aio_start(acb, blk_aio_zone_append_entry);
+}
+
+/* Whether it takes a word of ours to keep the zones of @bs open */
+static bool forgets_open_zones(BlockDriverState *bs)
+{
+    while (bs && bs->drv && bs->drv->passes_zones_through) {
+        bs = bdrv_primary_bs(bs);
+    }
+    return bs && bs->drv && bs->drv->keeps_open_zones_in_memory;
+}
+
+/* How many zones a report is asked for at once */
+#define REPORT_ZONES 256
+
+int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones)
+{
+    BlockDriverState *bs = blk_bs(blk);
+    g_autofree BlockZoneDescriptor *descs = NULL;
+    uint32_t first, nr_zones, i;
+    int ret;
+
+    if (!forgets_open_zones(bs)) {
+        return 0;
+    }
+    descs = g_new(BlockZoneDescriptor, REPORT_ZONES);
+    for (first = 0; first < bs->bl.nr_zones; first += nr_zones) {
+        nr_zones = MIN(REPORT_ZONES, bs->bl.nr_zones - first);
+        ret = bdrv_co_zone_report(bs, first * bs->bl.zone_size, &nr_zones,
+                                  descs);
+        if (ret < 0) {
+            return ret;
+        }
+        for (i = 0; i < nr_zones; i++) {
+            if (descs[i].state == BLK_ZS_EOPEN) {
+                uint32_t zone = first + i;
+
+                g_array_append_val(zones, zone);
+            }
+        }
+    }
+    return 0;
+}
+
+static int coroutine_fn open_zone(BdrvChild *child, uint32_t zone)
+{
+    BlockDriverState *bs = child->bs;
+    int64_t offset = zone * bs->bl.zone_size;
+    int64_t size = bdrv_getlength(bs);
+
+    if (size < 0) {
+        return size;
+    }
+    if (!(child->perm & BLK_PERM_WRITE)) {
+        return -EPERM;
+    }
+    return bdrv_co_zone_mgmt(child, BLK_ZO_OPEN, offset,
+                             MIN(bs->bl.zone_size, size - offset));
+}
+
+int coroutine_fn bdrv_co_set_open_zones(BdrvChild *child, GArray *zones)
+{
+    guint i;
+
+    for (i = 0; i < zones->len; i++) {
+        uint32_t zone = g_array_index(zones, uint32_t, i);
+        int ret = open_zone(child, zone);
+
+        if (ret < 0) {
+            warn_report("Zone %" PRIu32 " of node '%s', which the guest has "
+                        "open, cannot be opened again: %s", zone,
+                        bdrv_get_node_name(child->bs), blk_zone_strerror(ret));
+        }
+    }
+    return 0;
 }

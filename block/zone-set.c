@@ -431,6 +431,20 @@ int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i)
     return 0;
 }
 
+void zone_set_open_again(ZoneSet *zs, const ZoneSet *before)
+{
+    uint32_t left = zone_set_count(before, BLK_ZS_EOPEN);
+    uint32_t nr_zones = MIN(zs->nr_zones, before->nr_zones);
+    uint32_t i;
+
+    for (i = 0; left && i < nr_zones; i++) {
+        if (zone_set_state(before, i) == BLK_ZS_EOPEN) {
+            zone_set_mgmt(zs, BLK_ZO_OPEN, i);
+            left--;
+        }
+    }
+}
+
 /*
  * Checks of @bytes at @offset that do not depend on the state of a zone: on
  * the device, and not in two zones if one of them is sequential.

@@ -738,9 +738,15 @@ static void zoned_close(BlockDriverState *bs)
     zoned_unload(bs);
 }
 
-/* @fresh takes the place of the metadata.  Its lock is held, and stays. */
+/*
+ * @fresh takes the place of the metadata.  Its lock is held, and stays.  Zones
+ * that are explicitly open stay so: a migration that failed is no power cycle.
+ */
 static void replace_meta(BDRVZonedState *s, ZonedMeta *fresh)
 {
+    if (s->meta.zones) {
+        zone_set_open_again(fresh->zones, s->meta.zones);
+    }
     fresh->lock = s->meta.lock;
     zoned_meta_unload(&s->meta);
     s->meta = *fresh;
@@ -806,6 +812,7 @@ static BlockDriver bdrv_zoned = {
     .format_name            = "zoned",
     .instance_size          = sizeof(BDRVZonedState),
     .is_format              = true,
+    .keeps_open_zones_in_memory = true,
     .strong_runtime_opts    = zoned_strong_runtime_opts,
 
     .bdrv_probe             = zoned_probe,

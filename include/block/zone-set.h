@@ -233,6 +233,17 @@ int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i);
 int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i);
 
 /**
+ * zone_set_open_again - explicitly open what was explicitly open before
+ * @zs: the zones as a medium has them, which knows no open ones
+ * @before: the same zones in the eyes of their user
+ *
+ * For a medium that was read again without a power cycle.  A zone that is now
+ * something that cannot be opened stays as it is, and so does one for which
+ * there is no resource.
+ */
+void zone_set_open_again(ZoneSet *zs, const ZoneSet *before);
+
+/**
  * zone_set_check_read - whether a read is allowed
  * @zs: the zones
  * @offset: start of the read

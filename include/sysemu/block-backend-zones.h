@@ -58,6 +58,32 @@ void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
  */
 void blk_refuse_zones(BlockBackend *blk, const char *user);
 
+/**
+ * blk_get_open_zones - which zones the device has explicitly open
+ * @blk: the backend, of which no request is in flight
+ * @zones: gets the numbers of these zones, as uint32_t
+ *
+ * For a device that another process goes on with.  A disk that remembers by
+ * itself what is open, as a drive of the host does, has no such zones.  Works
+ * while the disk is drained or inactive, too.
+ *
+ * Returns: 0, or what a report fails with.
+ */
+int generated_co_wrapper blk_get_open_zones(BlockBackend *blk, GArray *zones);
+int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones);
+
+/**
+ * blk_set_open_zones - open zones that were open where the device comes from
+ * @blk: the backend
+ * @zones: as blk_get_open_zones() gave them, each on the disk; belongs to @blk
+ *         from now on
+ *
+ * They are opened now, or once the disk is active: when this process takes it
+ * over.  They replace what an earlier call said.  A zone that cannot be opened
+ * costs a warning.
+ */
+void blk_set_open_zones(BlockBackend *blk, GArray *zones);
+
 /*
  * I/O API functions. These functions are thread-safe.
  */

@@ -599,6 +599,44 @@ static void test_load_limits(void)
     zone_set_free(zs);
 }
 
+/* A medium is read again; only what is explicitly open is so still */
+static void test_open_again(void)
+{
+    ZoneSet *before = new_with_limits(3, 4);
+    ZoneSet *zs = new_with_limits(3, 4);
+
+    mgmt(before, BLK_ZO_OPEN, 1);
+    write_zone(before, 2);
+    mgmt(before, BLK_ZO_OPEN, 2);
+    write_zone(before, 3);
+    write_zone(before, 4);
+    g_assert_cmpuint(zone_set_count(before, BLK_ZS_EOPEN), ==, 2);
+    g_assert_cmpuint(zone_set_count(before, BLK_ZS_CLOSED), ==, 1);
+
+    load(zs, 2, "closed", GRAN);
+    load(zs, 3, "closed", GRAN);
+    load(zs, 4, "closed", GRAN);
+    zone_set_open_again(zs, before);
+    g_assert_cmpint(zone_set_state(zs, 1), ==, BLK_ZS_EOPEN);
+    g_assert_cmpint(zone_set_state(zs, 2), ==, BLK_ZS_EOPEN);
+    g_assert_cmpuint(zone_set_count(zs, BLK_ZS_CLOSED), ==, 2);
+    g_assert_cmpuint(zone_set_wp(zs, 2), ==, GRAN);
+    mgmt(zs, BLK_ZO_CLOSE, 1);
+    g_assert_cmpint(zone_set_state(zs, 1), ==, BLK_ZS_EMPTY);
+    zone_set_free(zs);
+
+    /* What somebody else has made of a zone meanwhile, it is */
+    zs = new_with_limits(3, 4);
+    load(zs, 1, "full", GRAN);
+    load(zs, 2, "offline", GRAN);
+    zone_set_open_again(zs, before);
+    g_assert_cmpint(zone_set_state(zs, 1), ==, BLK_ZS_FULL);
+    g_assert_cmpint(zone_set_state(zs, 2), ==, BLK_ZS_OFFLINE);
+    g_assert_cmpuint(zone_set_count(zs, BLK_ZS_EOPEN), ==, 0);
+    zone_set_free(zs);
+    zone_set_free(before);
+}
+
 /* The size of a zone in memory is asserted where the structure is */
 static void test_million_zones(void)
 {
@@ -661,6 +699,7 @@ int main(int argc, char **argv)
                     test_implicit_close_of_aborted);
     g_test_add_func("/zone-set/load/states", test_load);
     g_test_add_func("/zone-set/load/limits", test_load_limits);
+    g_test_add_func("/zone-set/load/open-again", test_open_again);
     g_test_add_func("/zone-set/load/million", test_million_zones);
 
     return g_test_run();

@@ -16,6 +16,7 @@
 #include "block/zone.h"
 #include "hw/block/block.h"
 #include "hw/virtio/virtio.h"
+#include "migration/vmstate.h"
 
 /* Feature bit */
 #define VIRTIO_BLK_F_ZONED 17
@@ -85,6 +86,9 @@ QEMU_BUILD_BUG_ON(sizeof(struct virtio_blk_zone_descriptor) != 64);
  *                      virtqueue and the block layer, and the disk takes, in
  *                      512-byte sectors
  * @write_granularity: unit of writes to sequential zones, in bytes
+ * @open_zones: the zones that the guest has explicitly open; only while the
+ *              device's state is saved or loaded
+ * @nr_open_zones: length of that list
  *
  * Taken from the backend when the device is realized and constant from then on,
  * whatever happens to the block graph.
@@ -96,7 +100,16 @@ typedef struct VirtIOBlkZoned {
     uint32_t max_active_zones;
     uint32_t max_append_sectors;
     uint32_t write_granularity;
+    uint32_t *open_zones;
+    uint32_t nr_open_zones;
 } VirtIOBlkZoned;
+
+/*
+ * What migration takes along of struct VirtIOBlock's zones: the list of those
+ * that are explicitly open.  Where there are none, and for disks without zones,
+ * that is not a single byte.
+ */
+extern const VMStateDescription vmstate_virtio_blk_zoned;
 
 struct VirtIOBlock;
 struct VirtIOBlockReq;
