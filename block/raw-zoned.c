@@ -86,7 +86,7 @@ void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
         error_setg_errno(errp, -length, "Could not get image size");
         return;
     }
-    /* Without its zones a host-aware disk is an ordinary disk */
+    /* A host-aware disk without its zones is an ordinary disk */
     if (!raw_zoned_window_fits(file->zone_size, length, offset, has_size, size,
                                file->zoned == BLK_Z_HM ? errp : NULL)) {
         return;
@@ -139,7 +139,7 @@ int coroutine_fn raw_zoned_append(BlockDriverState *bs, int64_t window,
     int64_t where = *offset + window;
     int ret;
 
-    /* It could go to the first sector, which writes are kept from, too */
+    /* The append could go to the first sector, which writes must not touch */
     if (bs->probed && *offset == 0) {
         return -EPERM;
     }

@@ -12,10 +12,10 @@
 /*
  * raw_zoned_check: whether a raw node can stand on @file.
  *
- * A host-managed disk does not take an @offset or @size that is not on a zone
- * boundary (@size may also end with the disk), nor, if the node is @writable,
- * a format that was @probed, because writes cannot be checked for what a probe
- * would take them for where the device chooses their place.
+ * On a host-managed disk @offset and @size must be on zone boundaries (@size
+ * may also end with the disk).  A @writable node on it must not be of a format
+ * that was @probed: the disk chooses the place of an append, so raw cannot keep
+ * a guest from writing the header of another format to the first sector.
  *
  * Returns 0 or -EINVAL.
  */
@@ -50,9 +50,8 @@ int coroutine_fn raw_zoned_mgmt(BdrvChild *file, int64_t window,
  * raw_zoned_append: as bdrv_co_zone_append(), on @bs->file with the window's
  * start there as @window.
  *
- * Fails with -EPERM for the first zone if the format of @bs was probed: raw
- * keeps its first sector from being written with what a probe would take for
- * another format, and an append may go there.
+ * Fails with -EPERM for the first zone if the format of @bs was probed: an
+ * append could write the header of another format to the first sector.
  */
 int coroutine_fn raw_zoned_append(BlockDriverState *bs, int64_t window,
                                   int64_t *offset, QEMUIOVector *qiov,

@@ -47,7 +47,7 @@ typedef QSIMPLEQ_HEAD(ZoneWriteList, ZoneWrite) ZoneWriteList;
 /*
  * QueuedZone: a zone that has been written to, or is about to be
  *
- * One without a queue is kept only for what it knows: that the zone is
+ * A QueuedZone without writes is kept for what it knows: that the zone is
  * conventional, or where the write pointer is.  Full zones are not kept.
  *
  * @index: the key in ZoneQueue.zones
@@ -57,8 +57,8 @@ typedef QSIMPLEQ_HEAD(ZoneWriteList, ZoneWrite) ZoneWriteList;
  * @fresh: nothing has been learnt of the zone since it is here, and so
  *         nothing was written to it
  * @busy: one of the writes acts for the zone
- * @waiting: all writes that are not in flight; the first of them is the one
- *           that acts, or will act next
+ * @waiting: all writes that are not in flight; the first one acts for the zone,
+ *           or will act next
  */
 typedef struct QueuedZone {
     gint64 index;
@@ -75,7 +75,7 @@ typedef struct QueuedZone {
  * ZoneReport: a report in flight that may tell about more than one zone
  *
  * @index: the first of READ_AHEAD zones
- * @done: who waits for what it tells
+ * @done: coroutines that wait for the report
  */
 typedef struct ZoneReport {
     uint64_t index;
@@ -325,9 +325,9 @@ static bool coroutine_fn may_have_taken(ZoneQueue *zq, const ZoneWrite *w)
  * @desc says.  Whether that is because somebody else has written to the zone,
  * finished or reset it, and nothing of @first and those behind it is there.
  *
- * A write pointer that is past @first does not tell: the device may have failed
- * after a part of the data, and somebody else have gone on from there.  But it
- * begins with the first block, and nobody can replace that.
+ * A write pointer past @first does not answer that: the device may have failed
+ * after a part of the data, and another program have gone on from there.  But
+ * the device begins with the first block, and nobody can replace that.
  */
 static bool coroutine_fn place_is_taken(ZoneQueue *zq,
                                         const BlockZoneDescriptor *desc,
@@ -546,7 +546,7 @@ static void release_all(QueuedZone *zone)
     }
 }
 
-/* Let the first of those who wait now act for @zone, if there is one */
+/* Let the first write that waits act for @zone, if there is one */
 static void pass_zone_on(ZoneQueue *zq, QueuedZone *zone)
 {
     ZoneWrite *w = QSIMPLEQ_FIRST(&zone->waiting);

@@ -5,9 +5,8 @@
  * A host-managed device takes a write to a sequential zone only at the zone's
  * write pointer, and nothing below user space keeps two writes in the order
  * in which they were submitted.  So one write to a zone is in flight at a
- * time.  Those that come meanwhile wait in the order in which they came, and
- * those among them that follow each other go to the device as one.  Zones do
- * not wait for each other.
+ * time.  Later writes wait in the order in which they came, and adjacent ones
+ * among them go to the device as one.  Zones do not wait for each other.
  *
  * The write pointer of a zone is read from the device before the zone's first
  * write and after a failed one, and is kept in between.
@@ -77,10 +76,11 @@ int coroutine_fn zone_queue_co_write(ZoneQueue *zq, int64_t offset,
  * zone_queue_co_append: write @qiov at the write pointer of the zone that
  * starts at *@offset; *@offset is set to where the data went, on success only.
  *
- * Linux has no append for user space, so it is a write to where the write
- * pointer is when the turn of the append comes.  If the device refuses that
- * place because somebody else has written to the zone, another one is tried,
- * once.  No append is that may have left data of its own: it fails with -EIO.
+ * Linux has no append for user space, so the append is a write to the write
+ * pointer when its turn comes.  If the device refuses that place because
+ * another program has written to the zone, the append is tried once more at the
+ * new write pointer.  An append that may have left data fails with -EIO
+ * instead.
  *
  * Errors are those of zone_queue_co_write(), and -BLK_ZERR_INVALID for a
  * conventional zone.

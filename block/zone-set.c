@@ -20,7 +20,7 @@
 #define ZONE_OP_WRITE (BLK_ZO_RESET_ALL + 1)
 
 /*
- * There is one of these for each zone, of which there may be millions.
+ * One zone of a device that may have millions.
  *
  * @wp: how much holds data, relative to the zone's start
  * @prev, @next: neighbours among the implicitly open zones, if it is one
@@ -213,8 +213,8 @@ static void list_remove(ZoneSet *zs, uint32_t i)
 }
 
 /*
- * The only place where a zone's state changes.  An implicitly open zone that
- * is to be just that becomes the most recently used one.
+ * The only place where a zone's state changes.  A change from implicitly open
+ * to implicitly open makes the zone the most recently used one.
  */
 static void set_state(ZoneSet *zs, uint32_t i, BlockZoneState state)
 {

@@ -81,9 +81,9 @@ static uint64_t disk_sectors(VirtIOBlock *s)
 /* Realize and configuration */
 
 /*
- * Drivers take the logical block for the shortest write.  So that of a
- * host-managed disk has to be the write granularity: else a guest, or what
- * runs in it, would learn from its first write that this is not so.
+ * Drivers take the logical block for the shortest write.  So the logical block
+ * of a host-managed disk has to be the write granularity: with a shorter one,
+ * the guest's first write would fail.
  */
 void virtio_blk_zoned_default_blocksizes(BlockConf *conf)
 {
@@ -255,9 +255,10 @@ void virtio_blk_zoned_get_config(VirtIOBlock *s, uint8_t *config)
 }
 
 /*
- * Merged requests get one status between them.  So none may fail for the sake
- * of another: a read that ends in the next zone would take those before it
- * along, and a write that passes the zone's capacity those that fit.
+ * Merged requests get one status between them, so requests that can fail for
+ * reasons of their own are not merged: a read that ends in the next zone would
+ * fail the reads before it, and a write past the zone's capacity the writes
+ * that fit.
  */
 bool virtio_blk_zoned_can_merge(VirtIOBlock *s, bool is_write,
                                 uint64_t start, uint64_t end)
@@ -592,8 +593,8 @@ static bool refuse_plain_request(VirtIOBlock *s, uint32_t type, uint8_t *status)
 
 /*
  * Whether a request must not overtake those that failed and wait for the
- * machine to go on.  It follows them in its zone, perhaps, and the driver does
- * not know that they have failed.
+ * machine to go on.  The request may follow them in its zone, and the driver
+ * does not know that they have failed.
  */
 static bool must_wait_for_restart(VirtIOBlock *s, uint32_t type)
 {
