@@ -58,8 +58,9 @@ void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
  */
 void blk_refuse_zones(BlockBackend *blk, const char *user);
 
+int generated_co_wrapper blk_get_open_zones(BlockBackend *blk, GArray *zones);
 /**
- * blk_get_open_zones - which zones the device has explicitly open
+ * blk_co_get_open_zones - which zones the device has explicitly open
  * @blk: the backend, of which no request is in flight
  * @zones: gets the numbers of these zones, as uint32_t
  *
@@ -69,7 +70,6 @@ void blk_refuse_zones(BlockBackend *blk, const char *user);
  *
  * Returns: 0, or what a report fails with.
  */
-int generated_co_wrapper blk_get_open_zones(BlockBackend *blk, GArray *zones);
 int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones);
 
 /**
