@@ -245,9 +245,6 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
     if (ret < 0) {
         goto out;
     }
-    if (bdrv_zone_op_changes_data(op)) {
-        bdrv_write_threshold_check_write(bs, offset, bytes);
-    }
 
     ret = bs->drv->bdrv_co_zone_mgmt(bs, op, offset, bytes);
 
