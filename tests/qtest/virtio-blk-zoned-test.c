@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qlist.h"
 #include "libqos/virtio-mmio.h"
 #include "zoned-image.h"
 #include "standard-headers/linux/virtio_config.h"
@@ -321,6 +322,50 @@ static void test_append_statistics(void)
     g_assert_cmpint(disk_stat(d, "failed_zone_append_operations"), ==, 1);
     g_assert_cmpint(disk_stat(d, "invalid_zone_append_operations"), ==, 1);
     g_assert_cmpint(disk_stat(d, "wr_operations"), ==, 0);
+    g_assert_cmpint(disk_stat(d, "zone_append_merged"), ==, 0);
+    disk_free(d);
+}
+
+static void test_append_statistics_for_people(void)
+{
+    Disk *d = disk_new();
+    g_autofree char *before = qtest_hmp(d->qts, "info blockstats");
+    g_autofree char *after = NULL;
+
+    g_assert_nonnull(strstr(before, " zone_append_bytes=0 "
+                                    "zone_append_operations=0 "));
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+    g_assert_cmpint(append(d, 2 * ZONE, 2 * GRANULE), ==, S_OK);
+    after = qtest_hmp(d->qts, "info blockstats");
+    g_assert_nonnull(strstr(after, " zone_append_bytes=12288 "
+                                   "zone_append_operations=2 "
+                                   "zone_append_total_time_ns="));
+    disk_free(d);
+}
+
+/* Statistics of intervals and histograms, which have names of their own */
+static void test_append_latency(void)
+{
+    Disk *d = disk_probe(image_new(IMAGE_SIZE, IMAGE_OPTIONS),
+                         "-drive driver=zoned,if=none,id=disk,"
+                         "file.driver=raw,file.file=file,"
+                         "stats-intervals.0=10", "");
+    QDict *reply, *stats, *timed;
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    qtest_qmp_assert_success(d->qts,
+        "{ 'execute': 'block-latency-histogram-set', 'arguments':"
+        "  { 'id': %s, 'boundaries-zap': [ 1000000000 ] } }", QDEV_PATH);
+    g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+
+    reply = disk_stats(d, &stats);
+    timed = qobject_to(QDict, qlist_peek(qdict_get_qlist(stats,
+                                                         "timed_stats")));
+    g_assert_cmpint(qdict_get_int(timed, "max_zone_append_latency_ns"), >, 0);
+    g_assert_true(qdict_haskey(timed, "avg_zone_append_queue_depth"));
+    stats = qdict_get_qdict(stats, "zone_append_latency_histogram");
+    g_assert_cmpint(qlist_size(qdict_get_qlist(stats, "bins")), ==, 2);
+    qobject_unref(reply);
     disk_free(d);
 }
 
@@ -698,6 +743,9 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/append-errors", test_append_errors);
     qtest_add_func("/virtio-blk-zoned/append-statistics",
                    test_append_statistics);
+    qtest_add_func("/virtio-blk-zoned/append-statistics-for-people",
+                   test_append_statistics_for_people);
+    qtest_add_func("/virtio-blk-zoned/append-latency", test_append_latency);
     qtest_add_func("/virtio-blk-zoned/report", test_report);
     qtest_add_func("/virtio-blk-zoned/report-sizes", test_report_sizes);
     qtest_add_func("/virtio-blk-zoned/report-place", test_report_place);

@@ -77,20 +77,29 @@ Disk *disk_new(void)
     return disk_new_with("");
 }
 
-int64_t disk_stat(Disk *d, const char *name)
+QDict *disk_stats(Disk *d, QDict **stats)
 {
     QDict *reply = qtest_qmp(d->qts, "{ 'execute': 'query-blockstats' }");
     const QListEntry *entry;
-    int64_t n = -1;
 
+    *stats = NULL;
     QLIST_FOREACH_ENTRY(qdict_get_qlist(reply, "return"), entry) {
         QDict *dev = qobject_to(QDict, qlist_entry_obj(entry));
 
         if (!g_strcmp0(qdict_get_try_str(dev, "qdev"), QDEV_PATH)) {
-            n = qdict_get_int(qdict_get_qdict(dev, "stats"), name);
+            *stats = qdict_get_qdict(dev, "stats");
         }
     }
-    g_assert_cmpint(n, >=, 0);
+    g_assert_nonnull(*stats);
+    return reply;
+}
+
+int64_t disk_stat(Disk *d, const char *name)
+{
+    QDict *stats;
+    QDict *reply = disk_stats(d, &stats);
+    int64_t n = qdict_get_int(stats, name);
+
     qobject_unref(reply);
     return n;
 }

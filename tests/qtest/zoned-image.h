@@ -46,6 +46,9 @@ Disk *disk_probe(char *image, const char *nodes, const char *device_options);
 Disk *disk_new_with(const char *device_options);
 Disk *disk_new(void);
 
+/* Sets @stats to those of the disk; they are in the reply, for the caller */
+QDict *disk_stats(Disk *d, QDict **stats);
+
 /* Statistic @name of the disk */
 int64_t disk_stat(Disk *d, const char *name);
 
