@@ -84,8 +84,11 @@ static int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
     BdrvChild *root;
     int ret;
 
-    /* One operation without data for the throttle group */
-    ret = blk_co_zone_request_begin(blk, 0, false, &root);
+    /*
+     * No throttling: limits are for what the medium does, and a report does not
+     * get to it.
+     */
+    ret = blk_co_zone_request_begin(blk, &root);
     if (ret < 0) {
         return ret;
     }
@@ -114,7 +117,7 @@ static int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
     BdrvChild *root;
     int ret;
 
-    ret = blk_co_zone_request_begin(blk, 0, true, &root);
+    ret = blk_co_zone_request_begin(blk, &root);
     if (ret < 0) {
         return ret;
     }
@@ -124,6 +127,8 @@ static int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
         ret = -EPERM;
     }
     /*
+    /* One operation without data */
+    blk_co_zone_throttle_write(blk, 0);
      * If the flush fails, the request is tried again.  A second reset or finish
      * does no harm, but a zone without data cannot be closed twice.
      */
@@ -156,7 +161,7 @@ static int coroutine_fn blk_co_do_zone_append(BlockBackend *blk,
     BdrvChild *root;
     int ret;
 
-    ret = blk_co_zone_request_begin(blk, qiov->size, true, &root);
+    ret = blk_co_zone_request_begin(blk, &root);
     if (ret < 0) {
         return ret;
     }
@@ -166,6 +171,7 @@ static int coroutine_fn blk_co_do_zone_append(BlockBackend *blk,
     if (blk_is_writable(blk)) {
         ret = bdrv_co_zone_append(root, offset, qiov, flags);
     } else {
+    blk_co_zone_throttle_write(blk, qiov->size);
         ret = -EPERM;
     }
     blk_co_zone_request_end(root);

@@ -16,8 +16,8 @@
  * DOC: Zone requests on backends
  *
  * Devices, exports and tools use these functions for the zones of a disk.  A
- * request counts as in flight on the backend, waits while the backend is
- * drained, and passes its throttle group.
+ * request counts as in flight on the backend and waits while that is drained.
+ * All but reports, which do not get to the medium, pass its throttle group.
  *
  * blk_co_zone_report() and its like run in a coroutine in the backend's
  * AioContext.  blk_zone_report() and its like do the same for callers that are

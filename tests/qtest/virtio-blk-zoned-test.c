@@ -369,6 +369,40 @@ static void test_append_latency(void)
     disk_free(d);
 }
 
+/*
+ * A report waits for no limit of a throttle group, as it does not get to the
+ * medium.  Time is that of the clock that the test steps.
+ */
+static void test_throttled_report(void)
+{
+    const int64_t limit_ns = 1000 * 1000;
+    uint8_t in[64 + NR_ZONES * 64];
+    Disk *d = disk_new();
+    int64_t now, last;
+    int nr_appends = 0;
+
+    qtest_qmp_assert_success(d->qts,
+        "{ 'execute': 'block_set_io_throttle', 'arguments': { 'id': %s,"
+        "  'bps': 0, 'bps_rd': 0, 'bps_wr': 0,"
+        "  'iops': 1000, 'iops_rd': 0, 'iops_wr': 0 } }", QDEV_PATH);
+    /* More than a burst, until an append waits */
+    now = qtest_clock_step(d->qts, 0);
+    do {
+        g_assert_cmpint(nr_appends++, <, CAP / GRANULE);
+        g_assert_cmpint(append(d, 2 * ZONE, GRANULE), ==, S_OK);
+        last = now;
+        now = qtest_clock_step(d->qts, 0);
+    } while (now - last < limit_ns / 2);
+
+    for (int i = 0; i < 20; i++) {
+        g_assert_cmpint(run(d, (Request) { .type = T_REPORT,
+                                           .in_len = sizeof(in) }, in),
+                        ==, S_OK);
+    }
+    g_assert_cmpint(qtest_clock_step(d->qts, 0) - now, <, limit_ns);
+    disk_free(d);
+}
+
 /* Report */
 
 static void test_report(void)
@@ -746,6 +780,8 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/append-statistics-for-people",
                    test_append_statistics_for_people);
     qtest_add_func("/virtio-blk-zoned/append-latency", test_append_latency);
+    qtest_add_func("/virtio-blk-zoned/throttled-report",
+                   test_throttled_report);
     qtest_add_func("/virtio-blk-zoned/report", test_report);
     qtest_add_func("/virtio-blk-zoned/report-sizes", test_report_sizes);
     qtest_add_func("/virtio-blk-zoned/report-place", test_report_place);
