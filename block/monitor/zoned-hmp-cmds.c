@@ -14,7 +14,8 @@
 #include "block/block-hmp-cmds.h"
 #include "monitor/hmp.h"
 
-void coroutine_fn hmp_zone_set_state(Monitor *mon, const QDict *qdict)
+void coroutine_fn hmp_blockdev_set_zone_state(Monitor *mon,
+                                              const QDict *qdict)
 {
     const char *node_name = qdict_get_str(qdict, "node");
     const char *offset_str = qdict_get_str(qdict, "offset");
