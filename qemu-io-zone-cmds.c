@@ -23,19 +23,13 @@ static uint64_t to_sectors(uint64_t bytes)
     return bytes >> BDRV_SECTOR_BITS;
 }
 
-const char *qemuio_strerror(BlockBackend *blk, int ret)
-{
-    return blk_get_zoned(blk) == BLK_Z_NONE ? strerror(-ret)
-                                            : blk_zone_strerror(ret);
-}
-
-/* The same for the commands below, which other disks do not have at all */
+/* As blk_strerror(), for the commands below, which other disks do not have */
 static const char *zone_command_strerror(BlockBackend *blk, int ret)
 {
     if (ret == -ENOTSUP && blk_get_zoned(blk) == BLK_Z_NONE) {
         return "this disk has no zones";
     }
-    return qemuio_strerror(blk, ret);
+    return blk_strerror(blk, ret);
 }
 
 /* Parses an offset, length or count; if it cannot, says so and returns false */

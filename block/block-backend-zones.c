@@ -76,6 +76,12 @@ uint32_t blk_get_write_granularity(BlockBackend *blk)
     return bl ? bl->write_granularity : 0;
 }
 
+const char *blk_strerror(BlockBackend *blk, int ret)
+{
+    return blk_get_zoned(blk) == BLK_Z_NONE ? strerror(-ret)
+                                            : blk_zone_strerror(ret);
+}
+
 /* To be called between exactly one pair of blk_inc/dec_in_flight() */
 static int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
                                               uint32_t *nr_zones,
@@ -121,14 +127,14 @@ static int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
     if (ret < 0) {
         return ret;
     }
+    /* One operation without data */
+    blk_co_zone_throttle_write(blk, 0);
     if (blk_is_writable(blk)) {
         ret = bdrv_co_zone_mgmt(root, op, offset, len);
     } else {
         ret = -EPERM;
     }
     /*
-    /* One operation without data */
-    blk_co_zone_throttle_write(blk, 0);
      * If the flush fails, the request is tried again.  A second reset or finish
      * does no harm, but a zone without data cannot be closed twice.
      */
@@ -165,13 +171,13 @@ static int coroutine_fn blk_co_do_zone_append(BlockBackend *blk,
     if (ret < 0) {
         return ret;
     }
+    blk_co_zone_throttle_write(blk, qiov->size);
     if (!blk_enable_write_cache(blk)) {
         flags |= BDRV_REQ_FUA;
     }
     if (blk_is_writable(blk)) {
         ret = bdrv_co_zone_append(root, offset, qiov, flags);
     } else {
-    blk_co_zone_throttle_write(blk, qiov->size);
         ret = -EPERM;
     }
     blk_co_zone_request_end(root);

@@ -100,6 +100,17 @@ void blk_set_open_zones(BlockBackend *blk, GArray *zones);
 BlockZoneModel blk_get_zoned(BlockBackend *blk);
 
 /**
+ * blk_strerror - what is wrong, in words
+ * @blk: the backend that a request failed on
+ * @ret: the negative errno that it failed with
+ *
+ * Context: I/O API, thread-safe.
+ *
+ * Returns: words of zone errors if the disk is zoned, or those of strerror().
+ */
+const char *blk_strerror(BlockBackend *blk, int ret);
+
+/**
  * blk_get_zone_size - the size of each zone but perhaps the last
  * @blk: the backend
  *
