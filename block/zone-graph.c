@@ -84,6 +84,21 @@ bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp)
     return false;
 }
 
+bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
+                                 Error **errp)
+{
+    GLOBAL_STATE_CODE();
+
+    if (bdrv_zoned_model(bs) != BLK_Z_HM) {
+        return true;
+    }
+    error_setg(errp, "Cannot %s the host-managed zoned disk '%s': the job does "
+               "not keep to the order of writes that zones need. Use "
+               "blockdev-%s on the node below it", job,
+               bdrv_get_device_or_node_name(bs), job);
+    return false;
+}
+
 bool bdrv_zoned_check_migrate_all(Error **errp)
 {
     BlockDriverState *bs;

@@ -68,4 +68,14 @@ bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp);
  */
 bool bdrv_zoned_check_migrate_all(Error **errp);
 
+/**
+ * bdrv_zoned_check_job_source: whether a block job, @job in words, can have @bs
+ * as its source.  Such a job puts a filter on the source that does not know
+ * zones; this says so before a target is made.
+ *
+ * Global state (GS) API, runs under the BQL.
+ */
+bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
+                                 Error **errp);
+
 #endif /* BLOCK_ZONE_GRAPH_H */
