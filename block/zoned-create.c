@@ -13,6 +13,7 @@
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/qapi-visit-block-core.h"
 #include "block/qdict.h"
+#include "qemu/error-report.h"
 #include "qemu/option.h"
 #include "sysemu/block-backend.h"
 #include "qemu/memalign.h"
@@ -115,6 +116,18 @@ static bool header_from_options(ZonedHeader *h,
     }
     zoned_header_init(h);
     return true;
+}
+
+/* What is possible, and still not what somebody wants */
+static void warn_of_header(const ZonedHeader *h)
+{
+    const ZoneGeometry *g = &h->geometry;
+
+    if (g->conventional_zones == 0 && g->size < g->zone_size) {
+        warn_report("size is %" PRIu64 ", less than one zone (zone_size is "
+                    "%" PRIu64 "): Linux refuses such a disk", g->size,
+                    g->zone_size);
+    }
 }
 
 static int coroutine_fn write_block(BlockBackend *blk, uint32_t block,
@@ -226,7 +239,9 @@ static int coroutine_fn create_image(BlockDriverState *bs, const ZonedHeader *h,
     ret = write_metadata(blk, h);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not write the zoned image");
+        goto out;
     }
+    warn_of_header(h);
 out:
     blk_unref(blk);
     return ret;
