@@ -588,24 +588,6 @@ static uint64_t done_wp(void *opaque, uint32_t i)
     return zoned_writes_done_wp(&s->writes, i);
 }
 
-static int check_file(BlockDriverState *bs, const ZonedHeader *h, Error **errp)
-{
-    int64_t length = bdrv_getlength(bs->file->bs);
-    uint64_t expected = zoned_file_size(h);
-
-    if (length < 0) {
-        error_setg_errno(errp, -length, "Could not get the size of node '%s'",
-                         bdrv_get_node_name(bs->file->bs));
-        return length;
-    }
-    if (length < expected) {
-        error_setg(errp, "Zoned image is truncated: it has %" PRId64
-                   " bytes, but needs %" PRIu64, length, expected);
-        return -EINVAL;
-    }
-    return 0;
-}
-
 /*
  * Read the metadata into @m.  What it leaves behind is freed by
  * zoned_meta_unload().  A check, and nothing else, makes do with the second
@@ -632,7 +614,7 @@ static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
         return ret;
     }
     if (!check) {
-        ret = check_file(bs, &m->header, errp);
+        ret = zoned_check_length(bs->file->bs, &m->header, errp);
         if (ret < 0) {
             return ret;
         }
@@ -687,12 +669,9 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
     if (ret < 0) {
         return ret;
     }
-    if (bs->file->bs->bl.request_alignment > ZONED_BLOCK_SIZE) {
-        error_setg(errp, "Node '%s' writes in units of %" PRIu32 " bytes, but "
-                   "the zoned format needs %d or less",
-                   bdrv_get_node_name(bs->file->bs),
-                   bs->file->bs->bl.request_alignment, ZONED_BLOCK_SIZE);
-        return -ENOTSUP;
+    ret = zoned_check_unit(bs->file->bs, errp);
+    if (ret < 0) {
+        return ret;
     }
 
     ret = zoned_load(bs, flags, check ? NULL : errp);
@@ -786,10 +765,10 @@ static void coroutine_fn zoned_co_invalidate_cache(BlockDriverState *bs,
 static int zoned_reopen_prepare(BDRVReopenState *reopen_state,
                                 BlockReopenQueue *queue, Error **errp)
 {
-    int ret;
+    int ret = zoned_check_reopen(reopen_state, errp);
 
-    if (reopen_state->flags & BDRV_O_RDWR) {
-        return 0;
+    if (ret < 0 || reopen_state->flags & BDRV_O_RDWR) {
+        return ret;
     }
     ret = zoned_inactivate(reopen_state->bs);
     if (ret < 0) {

@@ -41,6 +41,15 @@ int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp);
 int coroutine_fn zoned_co_create_opts(BlockDriver *drv, const char *filename,
                                       QemuOpts *opts, Error **errp);
 
+/*
+ * zoned-file.c: whether @file has small enough blocks for an image, and is long
+ * enough for this one; whether a reopen leaves @bs the image that it has.
+ */
+int zoned_check_unit(BlockDriverState *file, Error **errp);
+int zoned_check_length(BlockDriverState *file, const ZonedHeader *h,
+                       Error **errp);
+int zoned_check_reopen(BDRVReopenState *reopen_state, Error **errp);
+
 /* zoned-info.c */
 ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m);
 
