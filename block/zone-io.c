@@ -238,7 +238,7 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
     }
 
     bdrv_inc_in_flight(bs);
-    bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_ZONE_MGMT);
+    bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_WRITE);
     bdrv_make_request_serialising(&req, 1);
 
     ret = zoned_check_before_change(child);
@@ -302,7 +302,7 @@ int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
     bdrv_inc_in_flight(bs);
     bdrv_tracked_request_begin(&req, bs, offset,
                                zone_end(bs, offset, size) - offset,
-                               BDRV_TRACKED_ZONE_MGMT);
+                               BDRV_TRACKED_WRITE);
     bdrv_make_request_serialising(&req, 1);
 
     ret = bs->drv ? bs->drv->bdrv_co_zone_set_fault(bs, fault, offset)
