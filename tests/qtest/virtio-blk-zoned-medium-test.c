@@ -400,6 +400,51 @@ static void test_reset_stopped(void)
     disk_free(d);
 }
 
+/* Submit @n reads that all fail, and stop and resume the machine */
+static void fail_and_restart(Disk *d, Request *r, int n)
+{
+    for (int i = 0; i < n; i++) {
+        r[i] = (Request) { .type = T_IN, .sector = 8 * i, .in_len = SECTOR };
+        submit(d, &r[i]);
+    }
+    kick(d);
+    qtest_qmp_eventwait(d->qts, "STOP");
+    qobject_unref(qtest_qmp(d->qts, "{ 'execute': 'cont' }"));
+}
+
+/*
+ * Without zones, requests are restarted in the order of QEMU without zones: the
+ * last first.  They end in the order in which they are submitted, as the disk
+ * takes the same time for each.
+ */
+static void test_plain_restart(void)
+{
+    Disk *d = g_new0(Disk, 1);
+    Request r[3];
+
+    d->qts = qtest_initf("-machine pc -blockdev driver=blkdebug,node-name=disk,"
+                         "image.driver=null-co,image.read-zeroes=on,"
+                         "image.size=16777216,image.latency-ns=1000000,"
+                         "inject-error.0.event=none,inject-error.0.once=on,"
+                         "inject-error.1.event=none,inject-error.1.once=on,"
+                         "inject-error.2.event=none,inject-error.2.once=on "
+                         "-device virtio-blk-pci,drive=disk,rerror=stop,"
+                         "request-merging=off,addr=%d", PCI_SLOT);
+    disk_find(d);
+    disk_start(d, F_VERSION_1);
+    fail_and_restart(d, r, ARRAY_SIZE(r));
+    for (int i = ARRAY_SIZE(r) - 1; i >= 0; i--) {
+        uint32_t head;
+
+        while (!qvirtqueue_get_buf(d->qts, d->vq, &head, NULL)) {
+            qtest_clock_step(d->qts, 100);
+        }
+        g_assert_cmpint(head, ==, r[i].head);
+        request_done(d, &r[i]);
+    }
+    disk_free(d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -419,5 +464,6 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/medium-open-close",
                    test_medium_open_close);
     qtest_add_func("/virtio-blk-zoned/reset-stopped", test_reset_stopped);
+    qtest_add_func("/virtio-blk-zoned/plain-restart", test_plain_restart);
     return g_test_run();
 }
