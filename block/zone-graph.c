@@ -115,3 +115,43 @@ bool bdrv_zoned_check_migrate_all(Error **errp)
     }
     return true;
 }
+
+/* The zoned image above @bs, unless it is among @nodes */
+static BlockDriverState *find_image_above(BlockDriverState *bs, GList *nodes)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        BlockDriverState *parent = c->klass->parent_is_bds ? c->opaque : NULL;
+
+        if (!parent) {
+            continue;
+        }
+        if (parent->bl.zoned == BLK_Z_NONE) {
+            parent = find_image_above(parent, nodes);
+        } else if (passes_zones_through(parent) ||
+                   (g_list_find(nodes, parent) && bdrv_is_writable(parent))) {
+            parent = NULL;
+        }
+        if (parent) {
+            return parent;
+        }
+    }
+    return NULL;
+}
+
+bool bdrv_zoned_check_revert(BlockDriverState *bs, GList *nodes, Error **errp)
+{
+    BlockDriverState *image = find_image_above(bs, nodes);
+
+    GLOBAL_STATE_CODE();
+
+    if (!image) {
+        return true;
+    }
+    error_setg(errp, "Cannot load a snapshot of node '%s', which is below the "
+               "zoned image '%s': the image would not know of it. Load the "
+               "snapshot on '%s' instead", bdrv_get_node_name(bs),
+               bdrv_get_node_name(image), bdrv_get_node_name(image));
+    return false;
+}

@@ -78,4 +78,20 @@ bool bdrv_zoned_check_migrate_all(Error **errp);
 bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
                                  Error **errp);
 
+/**
+ * bdrv_zoned_check_revert - whether a node can go back to a snapshot
+ * @bs: the node
+ * @nodes: all nodes that shall go back to it
+ * @errp: set if it cannot; it names the image above @bs and what to do instead
+ *
+ * A zoned image has its zones in memory.  If the node below it changed, the
+ * image would not know of it, and overwrite data and lose zones.  That is no
+ * problem where the image goes back to the snapshot as well.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: whether it can.
+ */
+bool bdrv_zoned_check_revert(BlockDriverState *bs, GList *nodes, Error **errp);
+
 #endif /* BLOCK_ZONE_GRAPH_H */
