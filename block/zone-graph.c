@@ -78,9 +78,9 @@ bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp)
     }
     error_setg(errp, "Block migration (migrate -b or -i) cannot copy the "
                "host-managed zoned node '%s': it does not keep to the order of "
-               "writes that zones need. Use storage that both hosts reach, or "
-               "copy the node below it with blockdev-mirror",
-               bdrv_get_node_name(bs));
+               "writes that zones need. Use storage that both hosts reach; "
+               "blockdev-snapshot and block-stream of the node below can move "
+               "an image there", bdrv_get_node_name(bs));
     return false;
 }
 

@@ -785,6 +785,17 @@ static void zoned_reopen_commit(BDRVReopenState *reopen_state)
     s->meta.file = reopen_state->bs->file;
 }
 
+/* The file has its size for ever, so jobs below may rely on that */
+static void zoned_child_perm(BlockDriverState *bs, BdrvChild *c,
+                             BdrvChildRole role,
+                             BlockReopenQueue *reopen_queue,
+                             uint64_t perm, uint64_t shared,
+                             uint64_t *nperm, uint64_t *nshared)
+{
+    bdrv_default_perms(bs, c, role, reopen_queue, perm, shared, nperm, nshared);
+    *nperm &= ~BLK_PERM_RESIZE;
+}
+
 static const char *const zoned_strong_runtime_opts[] = { NULL };
 
 static BlockDriver bdrv_zoned = {
@@ -801,7 +812,7 @@ static BlockDriver bdrv_zoned = {
     .bdrv_reopen_commit     = zoned_reopen_commit,
     .bdrv_inactivate        = zoned_inactivate,
     .bdrv_co_invalidate_cache = zoned_co_invalidate_cache,
-    .bdrv_child_perm        = bdrv_default_perms,
+    .bdrv_child_perm        = zoned_child_perm,
     .bdrv_refresh_limits    = zoned_refresh_limits,
 
     .bdrv_co_create         = zoned_co_create,
