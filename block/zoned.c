@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include <zlib.h>
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/memalign.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
@@ -657,6 +658,17 @@ static void hint_at_repair(BlockDriverState *bs, Error **errp)
     }
 }
 
+/* No promise holds then, and nobody else would say so */
+static void warn_of_no_flush(BlockDriverState *bs)
+{
+    if (bs->file->bs->bl.no_flush && !bdrv_is_read_only(bs)) {
+        warn_report("The server of node '%s' does not offer flushes: after a "
+                    "crash of it, a zoned image there may have lost what the "
+                    "guest has flushed, or be damaged. Use one that does",
+                    bdrv_get_node_name(bs->file->bs));
+    }
+}
+
 static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {
@@ -684,6 +696,7 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
     }
     /* A check finds the cause again, to tell it together with all others */
     s->damaged = ret < 0;
+    warn_of_no_flush(bs);
 
     bs->total_sectors = s->meta.header.geometry.size >> BDRV_SECTOR_BITS;
     bs->supported_write_flags = BDRV_REQ_FUA;
