@@ -12,6 +12,7 @@
 #include "qapi/qmp/qdict.h"
 #include "block/block_int.h"
 #include "block/zone-io.h"
+#include "sysemu/block-backend.h"
 #include "raw-zoned.h"
 
 /*
@@ -70,38 +71,122 @@ BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
     return file ?: bs->file->bs;
 }
 
-void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
-                              bool has_size, uint64_t size, Error **errp)
+/*
+ * The zones of a window on @file; none if there are none.  Returns 0, or a
+ * negative errno with an error.
+ */
+static int raw_zoned_limits(BlockDriverState *file, uint64_t offset,
+                            bool has_size, uint64_t size, BlockLimits *bl,
+                            Error **errp)
 {
-    const BlockLimits *file = &bs->file->bs->bl;
-    BlockLimits *bl = &bs->bl;
+    const BlockLimits *fl = &file->bl;
     int64_t length;
 
-    if (file->zoned == BLK_Z_NONE) {
-        return;
+    if (fl->zoned == BLK_Z_NONE) {
+        return 0;
     }
 
-    length = bdrv_getlength(bs->file->bs);
+    length = bdrv_getlength(file);
     if (length < 0) {
         error_setg_errno(errp, -length, "Could not get image size");
-        return;
+        return length;
     }
     /* A host-aware disk without its zones is an ordinary disk */
-    if (!raw_zoned_window_fits(file->zone_size, length, offset, has_size, size,
-                               file->zoned == BLK_Z_HM ? errp : NULL)) {
-        return;
+    if (!raw_zoned_window_fits(fl->zone_size, length, offset, has_size, size,
+                               fl->zoned == BLK_Z_HM ? errp : NULL)) {
+        return fl->zoned == BLK_Z_HM ? -EINVAL : 0;
     }
     if (!has_size) {
         size = length - MIN(length, offset);
     }
 
-    bl->zoned = file->zoned;
-    bl->zone_size = file->zone_size;
-    bl->nr_zones = DIV_ROUND_UP(size, file->zone_size);
-    bl->max_append_sectors = file->max_append_sectors;
-    bl->max_open_zones = file->max_open_zones;
-    bl->max_active_zones = file->max_active_zones;
-    bl->write_granularity = file->write_granularity;
+    bl->zoned = fl->zoned;
+    bl->zone_size = fl->zone_size;
+    bl->nr_zones = DIV_ROUND_UP(size, fl->zone_size);
+    bl->max_append_sectors = fl->max_append_sectors;
+    bl->max_open_zones = fl->max_open_zones;
+    bl->max_active_zones = fl->max_active_zones;
+    bl->write_granularity = fl->write_granularity;
+    return 0;
+}
+
+void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
+                              bool has_size, uint64_t size, Error **errp)
+{
+    raw_zoned_limits(bs->file->bs, offset, has_size, size, &bs->bl, errp);
+}
+
+/*
+ * Whether a device has @bs, perhaps below other windows.  It has told its guest
+ * what the zones are like; tools look when they need to know.
+ */
+static bool raw_zoned_has_device(BlockDriverState *bs)
+{
+    BlockBackend *blk;
+
+    for (blk = blk_all_next(NULL); blk; blk = blk_all_next(blk)) {
+        BlockDriverState *p = blk_get_attached_dev(blk) ? blk_bs(blk) : NULL;
+
+        while (p && p != bs && p->drv && p->drv->passes_zones_through) {
+            p = bdrv_primary_bs(p);
+        }
+        if (p == bs) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a user of @bs can go on with @now, who was told of @told */
+static bool raw_zoned_is_as_told(BlockDriverState *bs, const char *what,
+                                 uint64_t told, uint64_t now, Error **errp)
+{
+    if (told == now) {
+        return true;
+    }
+    error_setg(errp, "A device uses node '%s' as a host-managed zoned disk, "
+               "and its %s would change from %" PRIu64 " to %" PRIu64,
+               bdrv_get_node_name(bs), what, told, now);
+    return false;
+}
+
+int raw_zoned_check_reopen(BlockDriverState *bs, BlockDriverState *file,
+                           uint64_t offset, bool has_size, uint64_t size,
+                           Error **errp)
+{
+    BlockLimits bl = { };
+    const BlockLimits *told = &bs->bl;
+    int64_t length = bdrv_getlength(bs);
+    int ret;
+
+    /* A disk that becomes host-managed is checked with its permissions */
+    if (told->zoned != BLK_Z_HM || !raw_zoned_has_device(bs)) {
+        return 0;
+    }
+    ret = raw_zoned_limits(file, offset, has_size, size, &bl, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!has_size) {
+        size = MAX(bdrv_getlength(file), 0);
+        size -= MIN(size, offset);
+    }
+    if (raw_zoned_is_as_told(bs, "zone size", told->zone_size, bl.zone_size,
+                             errp) &&
+        raw_zoned_is_as_told(bs, "size", length, size, errp) &&
+        raw_zoned_is_as_told(bs, "limit on open zones", told->max_open_zones,
+                             bl.max_open_zones, errp) &&
+        raw_zoned_is_as_told(bs, "limit on active zones",
+                             told->max_active_zones, bl.max_active_zones,
+                             errp) &&
+        raw_zoned_is_as_told(bs, "longest append, in sectors,",
+                             told->max_append_sectors, bl.max_append_sectors,
+                             errp) &&
+        raw_zoned_is_as_told(bs, "write granularity", told->write_granularity,
+                             bl.write_granularity, errp)) {
+        return 0;
+    }
+    return -EINVAL;
 }
 
 int coroutine_fn raw_zoned_report(BdrvChild *file, int64_t window,

@@ -30,6 +30,17 @@ BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
                                         const QDict *options);
 
 /*
+ * raw_zoned_check_reopen: whether a device that uses @bs, and has told its
+ * guest what the zones are like, can go on using it when @file and the window
+ * are these.  It is not told of a change.
+ *
+ * Returns 0, or -EINVAL with an error that has both values.
+ */
+int raw_zoned_check_reopen(BlockDriverState *bs, BlockDriverState *file,
+                           uint64_t offset, bool has_size, uint64_t size,
+                           Error **errp);
+
+/*
  * raw_zoned_refresh_limits: show the zones of @bs->file between @offset and
  * @offset + @size (or the end of the disk, without @has_size) as those of @bs
  */

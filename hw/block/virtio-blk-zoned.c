@@ -641,6 +641,54 @@ bool virtio_blk_zoned_handle_request(VirtIOBlockReq *req, uint32_t type,
  * only, the next one is told here.
  */
 
+static bool is_as_told(const char *what, uint64_t told, uint64_t now)
+{
+    if (told == now) {
+        return true;
+    }
+    error_report("virtio-blk: the guest has a zoned disk with a %s of %" PRIu64
+                 ", but here it is %" PRIu64, what, told, now);
+    return false;
+}
+
+int virtio_blk_zoned_post_load(VirtIODevice *vdev)
+{
+    VirtIOBlock *s = VIRTIO_BLK(vdev);
+    const VirtIOBlkZoned *z = &s->zoned;
+    const struct virtio_blk_zoned_config *told = (void *)vdev->config;
+
+    /* A guest with zones that comes to another disk has features too many */
+    if (!is_host_managed(s)) {
+        return 0;
+    }
+    if ((vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) && !zones_negotiated(s)) {
+        error_report("virtio-blk: the guest uses a disk without zones, but "
+                     "here it is host-managed");
+        return -EINVAL;
+    }
+    /* It may have read nothing yet */
+    if (told->model == BLK_Z_NONE) {
+        return 0;
+    }
+    if (is_as_told("zone size in sectors", le32_to_cpu(told->zone_sectors),
+                   z->zone_sectors) &&
+        is_as_told("capacity in sectors",
+                   virtio_ldq_p(vdev, &told->base.capacity),
+                   disk_sectors(s)) &&
+        is_as_told("limit on open zones", le32_to_cpu(told->max_open_zones),
+                   z->max_open_zones) &&
+        is_as_told("limit on active zones",
+                   le32_to_cpu(told->max_active_zones), z->max_active_zones) &&
+        is_as_told("longest append in sectors",
+                   le32_to_cpu(told->max_append_sectors),
+                   z->max_append_sectors) &&
+        is_as_told("write granularity", le32_to_cpu(told->write_granularity),
+                   z->write_granularity)) {
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static void forget_open_zones(VirtIOBlkZoned *z)
 {
     g_clear_pointer(&z->open_zones, g_free);

@@ -157,6 +157,17 @@ bool virtio_blk_zoned_realize(struct VirtIOBlock *s, Error **errp);
 int virtio_blk_zoned_validate_features(VirtIODevice *vdev);
 
 /**
+ * virtio_blk_zoned_post_load - compare the disk with what the guest was told
+ * @vdev: the device, with the state that it had elsewhere
+ *
+ * A guest reads once what its zones are like.  It cannot go on with a disk that
+ * differs from that, and what it was told has come along with it.
+ *
+ * Returns: 0, or -EINVAL, with an error that has both values.
+ */
+int virtio_blk_zoned_post_load(VirtIODevice *vdev);
+
+/**
  * virtio_blk_zoned_get_config - fill in the part of the configuration space
  * that lies behind struct virtio_blk_config
  * @s: the device
