@@ -68,6 +68,7 @@ int generated_co_wrapper blk_get_open_zones(BlockBackend *blk, GArray *zones);
  * itself what is open, as a drive of the host does, has no such zones.  Works
  * while the disk is drained or inactive, too.
  *
+ * Context: Global state API, runs under the BQL.
  * Returns: 0, or what a report fails with.
  */
 int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones);
@@ -75,12 +76,14 @@ int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones);
 /**
  * blk_set_open_zones - open zones that were open where the device comes from
  * @blk: the backend
- * @zones: as blk_get_open_zones() gave them, each on the disk; belongs to @blk
+ * @zones: as blk_co_get_open_zones() gave them, each on the disk; belongs to @blk
  *         from now on
  *
  * They are opened now, or once the disk is active: when this process takes it
  * over.  They replace what an earlier call said.  A zone that cannot be opened
  * costs a warning.
+ *
+ * Context: Global state API, runs under the BQL.
  */
 void blk_set_open_zones(BlockBackend *blk, GArray *zones);
 
