@@ -281,6 +281,48 @@ static void test_realize_block_sizes(void)
     disk_free(d);
 }
 
+/* A machine whose disk has no zones */
+static Disk *plain_disk_new(void)
+{
+    Disk *d = g_new0(Disk, 1);
+
+    d->qts = qtest_initf("-machine pc -blockdev driver=null-co,node-name=disk,"
+                         "read-zeroes=on,size=16777216 "
+                         "-device virtio-blk-pci,id=vd,drive=disk,addr=%d",
+                         PCI_SLOT);
+    disk_find(d);
+    disk_start(d, F_VERSION_1);
+    return d;
+}
+
+/* Set the boundaries of histograms; returns what is wrong, or NULL */
+static char *set_boundaries(Disk *d, const char *option)
+{
+    QDict *reply = qtest_qmp(d->qts,
+                             "{ 'execute': 'block-latency-histogram-set',"
+                             "  'arguments': { 'id': %s, %s: [ 10, 100 ] } }",
+                             QDEV_PATH, option);
+    QDict *error = qdict_get_qdict(reply, "error");
+    char *desc = error ? g_strdup(qdict_get_str(error, "desc")) : NULL;
+
+    qobject_unref(reply);
+    return desc;
+}
+
+/* A disk without zones has no histogram of appends, and refuses one */
+static void test_plain_histogram(void)
+{
+    g_autofree char *desc = NULL;
+    Disk *d = plain_disk_new();
+
+    g_assert_null(set_boundaries(d, "boundaries"));
+    desc = set_boundaries(d, "boundaries-zap");
+    g_assert_nonnull(desc);
+    g_assert_nonnull(strstr(desc, "boundaries-zap"));
+    g_assert_nonnull(strstr(desc, "use boundaries-write"));
+    disk_free(d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -294,5 +336,6 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/realize-modern", test_realize_modern);
     qtest_add_func("/virtio-blk-zoned/realize-block-sizes",
                    test_realize_block_sizes);
+    qtest_add_func("/virtio-blk-zoned/plain-histogram", test_plain_histogram);
     return g_test_run();
 }
