@@ -69,11 +69,18 @@ bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp);
 bool bdrv_zoned_check_migrate_all(Error **errp);
 
 /**
- * bdrv_zoned_check_job_source: whether a block job, @job in words, can have @bs
- * as its source.  Such a job puts a filter on the source that does not know
- * zones; this says so before a target is made.
+ * bdrv_zoned_check_job_source - whether a block job can have a node as its
+ * source
+ * @bs: the node
+ * @job: the job as a verb, which is also the end of its QMP command ("mirror")
+ * @errp: set if it cannot; it names the node and what to do instead
  *
- * Global state (GS) API, runs under the BQL.
+ * Such a job puts a filter on its source, and the filter does not know zones.
+ * Jobs call this before they make their target.
+ *
+ * Context: Global state API, runs under the BQL.
+ *
+ * Returns: false for a host-managed disk.
  */
 bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
                                  Error **errp);
