@@ -76,8 +76,8 @@ int coroutine_fn blk_co_get_open_zones(BlockBackend *blk, GArray *zones);
 /**
  * blk_set_open_zones - open zones that were open where the device comes from
  * @blk: the backend
- * @zones: as blk_co_get_open_zones() gave them, each on the disk; belongs to @blk
- *         from now on
+ * @zones: as blk_co_get_open_zones() gave them, each on the disk; belongs to
+ *         @blk from now on
  *
  * They are opened now, or once the disk is active: when this process takes it
  * over.  They replace what an earlier call said.  A zone that cannot be opened
