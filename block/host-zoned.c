@@ -79,21 +79,23 @@ static bool has_zones(int fd)
     return ioctl(fd, BLKGETZONESZ, &zone_sectors) >= 0 && zone_sectors;
 }
 
-static int check_usable(bool is_partition, bool direct, Error **errp)
+#ifdef CONFIG_BLKZONED
+static const bool has_calls = true;
+#else
+static const bool has_calls;
+#endif
+
+/* Whether a host-managed device can be used */
+static int check_usable(bool is_partition, Error **errp)
 {
     if (is_partition) {
         error_setg(errp, "A partition of a zoned device cannot be used: the "
                    "kernel knows the zones of the whole device only");
         return -ENOTSUP;
     }
-#ifndef CONFIG_BLKZONED
-    error_setg(errp, "This is a zoned device, and this QEMU was built without "
-               "support for those");
-    return -ENOTSUP;
-#endif
-    if (!direct) {
-        error_setg(errp, "A zoned device needs cache.direct=on: the page "
-                   "cache would write to its zones in another order");
+    if (!has_calls) {
+        error_setg(errp, "This is a zoned device, and this QEMU was built "
+                   "without support for those");
         return -ENOTSUP;
     }
     return 0;
@@ -162,10 +164,14 @@ int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp)
                    "about it, cannot be read");
         return -ENOTSUP;
     }
+    if (hz->model == BLK_Z_HA && (is_partition || !has_calls || !direct)) {
+        /* It is as good as any other disk */
+        hz->model = BLK_Z_NONE;
+    }
     if (hz->model == BLK_Z_NONE) {
         return 0;
     }
-    ret = check_usable(is_partition, direct, errp);
+    ret = check_usable(is_partition, errp);
     return ret < 0 ? ret : read_limits(fd, &st, hz, errp);
 }
 

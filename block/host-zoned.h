@@ -37,10 +37,14 @@ typedef struct HostZoned {
  *
  * @direct: whether @fd was opened for direct I/O
  *
- * Returns 0, or -ENOTSUP with an error set for a zoned device that cannot be
- * used: without direct I/O, a partition, with zones of a length that is no
- * power of two, if sysfs cannot be read, or if this QEMU was built without the
+ * A host-aware device passes for one without zones if they cannot be used: for
+ * a partition, without direct I/O, or if this QEMU was built without the
  * kernel's zone calls.
+ *
+ * Returns 0, or -ENOTSUP with an error set for a host-managed device that
+ * cannot be used: a partition, with zones of a length that is no power of two,
+ * if sysfs cannot be read, or if this QEMU was built without the kernel's zone
+ * calls.  Writes without direct I/O are refused elsewhere.
  */
 int host_zoned_probe(int fd, bool direct, HostZoned *hz, Error **errp);
 

@@ -14,14 +14,29 @@ static bool passes_zones_through(BlockDriverState *bs)
     return bs->drv && bs->drv->passes_zones_through;
 }
 
+/* The node below @bs that has the zones, if any has; or NULL */
+static BlockDriverState *find_zoned(BlockDriverState *bs)
+{
+    while (bs && passes_zones_through(bs)) {
+        bs = bdrv_primary_bs(bs);
+    }
+    return bs;
+}
+
 BlockZoneModel bdrv_zoned_model(BlockDriverState *bs)
 {
     GLOBAL_STATE_CODE();
 
-    while (bs && passes_zones_through(bs)) {
-        bs = bdrv_primary_bs(bs);
-    }
+    bs = find_zoned(bs);
     return bs ? bs->bl.zoned : BLK_Z_NONE;
+}
+
+bool bdrv_zone_writes_cached(BlockDriverState *bs)
+{
+    GLOBAL_STATE_CODE();
+
+    bs = find_zoned(bs);
+    return bs && bs->bl.zone_writes_cached;
 }
 
 /* The parents of @bs, through which the host-managed node @zoned is reached */

@@ -23,6 +23,15 @@
 BlockZoneModel bdrv_zoned_model(BlockDriverState *bs);
 
 /**
+ * bdrv_zone_writes_cached - whether writes to the zones of a node would go
+ * through the page cache, which does not keep their order
+ * @bs: the node
+ *
+ * Context: Global state API, runs under the BQL.
+ */
+bool bdrv_zone_writes_cached(BlockDriverState *bs);
+
+/**
  * bdrv_zoned_check_parents - whether every parent of a node can have it as a
  * child
  * @bs: the node

@@ -46,6 +46,18 @@
 void blk_set_zones_accepted(BlockBackend *blk, bool accepted);
 
 /**
+ * blk_set_zones_passed_through - say that a device passes its guest's commands
+ * to the drive
+ * @blk: the backend
+ *
+ * For SCSI passthrough, in place of blk_set_zones_accepted().  Its writes do
+ * not come through the node, which need not be open with cache.direct=on then.
+ *
+ * Context: Global state API, runs under the BQL.
+ */
+void blk_set_zones_passed_through(BlockBackend *blk);
+
+/**
  * blk_refuse_zones - say that the user of a backend does not know zones
  * @blk: the backend
  * @user: who that is, as the subject of an error message; is copied

@@ -79,8 +79,6 @@ static void test_refused(void)
     is_partition = false;
     zoned_attribute = "host-managed\n";
     assert_refused("built without support");
-    zoned_attribute = "host-aware\n";
-    assert_refused("built without support");
     is_partition = true;
     assert_refused("partition");
 }
@@ -92,6 +90,19 @@ static void test_no_sysfs(void)
     zoned_attribute = NULL;
     zone_sectors = 8192;
     assert_refused("/sys");
+}
+
+/* A host-aware device whose zones cannot be used is a disk like others */
+static void test_host_aware(void)
+{
+    HostZoned hz;
+
+    zoned_attribute = "host-aware\n";
+    for (int i = 0; i < 4; i++) {
+        is_partition = i & 1;
+        g_assert_cmpint(host_zoned_probe(0, i & 2, &hz, &error_abort), ==, 0);
+        g_assert_cmpint(hz.model, ==, BLK_Z_NONE);
+    }
 }
 
 /* Devices that have no zones are not concerned */
@@ -127,6 +138,7 @@ int main(int argc, char **argv)
     g_test_add_func("/host-zoned/refused", test_refused);
     g_test_add_func("/host-zoned/no-sysfs", test_no_sysfs);
     g_test_add_func("/host-zoned/plain", test_plain);
+    g_test_add_func("/host-zoned/host-aware", test_host_aware);
     g_test_add_func("/host-zoned/errors", test_errors);
     return g_test_run();
 }
