@@ -49,6 +49,9 @@ static int zoned_check_before_change(BdrvChild *child)
     assert(!(bs->open_flags & BDRV_O_NO_IO));
     assert(child->perm & BLK_PERM_WRITE);
 
+    if (child->changes_held) {
+        return -ECANCELED;
+    }
     return bs->drv ? 0 : -ENOMEDIUM;
 }
 

@@ -307,9 +307,54 @@ static void complete_failed(VirtIOBlockReq *req, uint8_t status)
     virtio_blk_free_request(req);
 }
 
+/* Whether what follows a request in its zone relies on its having been done */
+static bool order_counts(VirtIOBlock *s)
+{
+    return is_host_managed(s) && zones_negotiated(s);
+}
+
+void virtio_blk_zoned_queue_restart(VirtIOBlockReq *req)
+{
+    VirtIOBlock *s = req->dev;
+    VirtIOBlockReq *last = QSIMPLEQ_LAST(&s->rq, VirtIOBlockReq, next);
+    VirtIOBlockReq *before = NULL;
+    VirtIOBlockReq *other;
+
+    if (order_counts(s)) {
+        blk_set_changes_held(s->blk, true);
+    }
+    if (!order_counts(s) || !last || last->serial < req->serial) {
+        QSIMPLEQ_INSERT_TAIL(&s->rq, req, next);
+        return;
+    }
+    /* It was in flight when others came, and these wait already */
+    QSIMPLEQ_FOREACH(other, &s->rq, next) {
+        if (other->serial > req->serial) {
+            break;
+        }
+        before = other;
+    }
+    if (before) {
+        QSIMPLEQ_INSERT_AFTER(&s->rq, before, req, next);
+    } else {
+        QSIMPLEQ_INSERT_HEAD(&s->rq, req, next);
+    }
+}
+
 bool virtio_blk_zoned_handle_error(VirtIOBlockReq *req, int ret)
 {
-    if (!zones_negotiated(req->dev) || !blk_zone_error_is(ret)) {
+    VirtIOBlock *s = req->dev;
+
+    if (!zones_negotiated(s)) {
+        return false;
+    }
+    if (order_counts(s) && !QSIMPLEQ_EMPTY(&s->rq) &&
+        (ret == -ECANCELED || blk_zone_error_is(ret))) {
+        /* Whether it is wrong will show behind those that wait */
+        virtio_blk_restart_later(req);
+        return true;
+    }
+    if (!blk_zone_error_is(ret)) {
         return false;
     }
     complete_failed(req, status_of_error(ret));
@@ -598,8 +643,7 @@ static bool refuse_plain_request(VirtIOBlock *s, uint32_t type, uint8_t *status)
  */
 static bool must_wait_for_restart(VirtIOBlock *s, uint32_t type)
 {
-    return !QSIMPLEQ_EMPTY(&s->rq) && is_host_managed(s) &&
-           zones_negotiated(s) &&
+    return !QSIMPLEQ_EMPTY(&s->rq) && order_counts(s) &&
            (type == VIRTIO_BLK_T_OUT ||
             (virtio_blk_zoned_is_request(type) &&
              type != VIRTIO_BLK_T_ZONE_REPORT));

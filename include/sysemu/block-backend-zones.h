@@ -174,6 +174,22 @@ uint32_t blk_get_max_append_sectors(BlockBackend *blk);
 uint32_t blk_get_write_granularity(BlockBackend *blk);
 
 /**
+ * blk_set_changes_held - let no request change the disk, or let them again
+ * @blk: the backend
+ * @held: whether requests are held back
+ *
+ * For a device that is going to repeat a request that has failed (werror=stop).
+ * What it submitted after that one, and what still waits for it, for throttling
+ * or for the end of a drained section, fails with -ECANCELED in its turn, and
+ * can be repeated behind the failed one.  Reads and reports do not care.
+ *
+ * Context: I/O API; called in the backend's AioContext: in the callback of the
+ * request that has failed, and when the device starts again, with nothing in
+ * flight.
+ */
+void blk_set_changes_held(BlockBackend *blk, bool held);
+
+/**
  * blk_aio_zone_report - blk_co_zone_report() with a callback
  * @blk: the backend
  * @offset: in bytes, anywhere in the first zone to describe

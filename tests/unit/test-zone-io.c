@@ -314,6 +314,54 @@ static void test_mgmt_order(void)
     blk_unref(blk);
 }
 
+static void hold_changes(void *opaque, int ret)
+{
+    g_assert_cmpint(ret, ==, -EIO);
+    blk_set_changes_held(opaque, true);
+}
+
+/* A write fails, and its device is going to repeat it before all others */
+static void test_held_changes(void)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, data, sizeof(data));
+    TestDisk *d;
+    BlockBackend *blk = new_zoned_backend(&d);
+    BlockBackend *other = new_backend(blk_bs(blk));
+    int reset = PENDING, write = PENDING, append = PENDING;
+    int64_t append_at = 0;
+
+    d->hold = true;
+    d->error = -EIO;
+    blk_aio_pwritev(blk, 0, &qiov, 0, hold_changes, blk);
+    blk_aio_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE, set_result, &reset);
+    blk_aio_pwritev(blk, 0, &qiov, 0, set_result, &write);
+    blk_aio_zone_append(blk, &append_at, &qiov, 0, set_result, &append);
+    settle();
+    assert_log(d, "write 0+4096");
+    release(d);
+    wait_for(&reset);
+    wait_for(&write);
+    wait_for(&append);
+    g_assert_cmpint(reset, ==, -ECANCELED);
+    g_assert_cmpint(write, ==, -ECANCELED);
+    g_assert_cmpint(append, ==, -ECANCELED);
+    assert_log(d, "");
+
+    /* Readers and other users of the disk do not care */
+    d->error = 0;
+    g_assert_cmpint(blk_pread(blk, 0, GRAN, data, 0), ==, 0);
+    g_assert_cmpint(blk_pwrite(other, 0, GRAN, data, 0), ==, 0);
+    assert_log(d, "read 0+4096, write 0+4096");
+
+    blk_set_changes_held(blk, false);
+    g_assert_cmpint(blk_pwrite(blk, 0, GRAN, data, 0), ==, 0);
+    g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_RESET, 0, ZONE), ==, 0);
+    assert_log(d, "write 0+4096, reset 0+65536");
+
+    blk_unref(other);
+    blk_unref(blk);
+}
+
 /*
  * Faults come from beside the users of the disk, by no backend
  */
@@ -700,6 +748,7 @@ int main(int argc, char **argv)
     g_test_add_func("/zone-io/no-padding", test_no_padding);
     g_test_add_func("/zone-io/span", test_span);
     g_test_add_func("/zone-io/order/mgmt", test_mgmt_order);
+    g_test_add_func("/zone-io/order/held", test_held_changes);
     g_test_add_func("/zone-io/faults/arguments", test_fault_arguments);
     g_test_add_func("/zone-io/faults/order", test_fault_order);
     g_test_add_func("/zone-io/order/append", test_append_order);

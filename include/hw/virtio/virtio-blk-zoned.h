@@ -234,13 +234,26 @@ bool virtio_blk_zoned_handle_request(struct VirtIOBlockReq *req, uint32_t type,
                                      struct iovec *out_iov, unsigned out_num);
 
 /**
+ * virtio_blk_zoned_queue_restart - start a request when the machine goes on
+ * @req: the request
+ *
+ * It comes after all that wait already; on a host-managed disk, in the order in
+ * which the driver submitted them.  From then on no request that is in flight
+ * to such a disk changes it any more, if it has not begun to.
+ *
+ * Context: AioContext of the backend, held.
+ */
+void virtio_blk_zoned_queue_restart(struct VirtIOBlockReq *req);
+
+/**
  * virtio_blk_zoned_handle_error - complete a request that failed for a reason
  * that lies in the zones of the disk
  * @req: the request
  * @ret: a negative errno
  *
  * Such errors are the guest's business: they never stop the machine, whatever
- * rerror= and werror= say.
+ * rerror= and werror= say.  But while others wait for the machine to go on, the
+ * reason may be that these are not done yet.  @req is then started behind them.
  *
  * Context: AioContext of the backend, held.
  *
