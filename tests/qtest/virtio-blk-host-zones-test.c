@@ -410,6 +410,59 @@ static void test_appenders_failing(void)
     disk_free(d);
 }
 
+/*
+ * The drive fails the first of the @n requests, all of which go to @zone.  The
+ * machine stops, and they are done when it goes on, in their order.
+ */
+static void check_stop(Disk *d, uint64_t zone, Request *r, int n)
+{
+    set_attribute("badblocks", "+%" PRIu64 "-%" PRIu64, zone,
+                  zone + GRANULE - 1);
+    for (int i = 0; i < n; i++) {
+        submit(d, &r[i]);
+    }
+    kick(d);
+    qtest_qmp_eventwait(d->qts, "STOP");
+    g_assert_false(qvirtqueue_get_buf(d->qts, d->vq, NULL, NULL));
+
+    set_attribute("badblocks", "-%" PRIu64 "-%" PRIu64, zone,
+                  zone + GRANULE - 1);
+    go_on(d);
+    complete(d, r, n);
+    for (int i = 0; i < n; i++) {
+        g_assert_cmpint(r[i].status, ==, S_OK);
+        request_done(d, &r[i]);
+    }
+}
+
+static Request write_of_granule(uint64_t sector)
+{
+    return (Request) { .type = T_OUT, .sector = sector,
+                       .out_len = GRANULE * SECTOR };
+}
+
+static void test_stop(void)
+{
+    Disk *d = disk_probe(",werror=stop");
+    const uint64_t zone = 3 * ZONE;
+    Request r[4];
+
+    disk_start(d, F_VERSION_1 | F_ZONED);
+    g_assert_cmpint(zone_op(d, T_RESET_ALL, 0), ==, S_OK);
+    for (int i = 0; i < 4; i++) {
+        r[i] = write_of_granule(zone + i * GRANULE);
+    }
+    check_stop(d, zone, r, 4);
+    assert_zone(d, zone, ZS_IOPEN, zone + 4 * GRANULE);
+
+    g_assert_cmpint(zone_op(d, T_RESET, zone), ==, S_OK);
+    r[0] = r[2] = write_of_granule(zone);
+    r[1] = (Request) { .type = T_RESET, .sector = zone };
+    check_stop(d, zone, r, 3);
+    assert_zone(d, zone, ZS_IOPEN, zone + GRANULE);
+    disk_free(d);
+}
+
 /* The drive holds the first write for seconds; the zone is lost meanwhile */
 static void test_lost_in_flight(void)
 {
@@ -505,6 +558,7 @@ int main(int argc, char **argv)
     qtest_add_func("/host-zones/lost-zones", test_lost_zones);
     qtest_add_func("/host-zones/appenders", test_appenders);
     qtest_add_func("/host-zones/appenders-failing", test_appenders_failing);
+    qtest_add_func("/host-zones/stop", test_stop);
     qtest_add_func("/host-zones/lost-in-flight", test_lost_in_flight);
     qtest_add_func("/host-zones/host-aware-zones", test_host_aware_zones);
     qtest_add_func("/host-zones/host-aware-plain", test_host_aware_plain);
