@@ -221,6 +221,38 @@ bool virtio_blk_zoned_realize(VirtIOBlock *s, Error **errp)
     return true;
 }
 
+/* What takes virtio 1 from a transport, and what gives it back */
+static const struct {
+    const char *transport;
+    const char *option;
+    const char *instead;
+} legacy_options[] = {
+    { "virtio-mmio", "force-legacy=on",
+      "-global virtio-mmio.force-legacy=off" },
+    { "virtio-ccw-device", "max_revision=0", "max_revision=1 or above" },
+};
+
+bool virtio_blk_zoned_check_legacy(VirtIOBlock *s, Error **errp)
+{
+    DeviceState *proxy = qdev_get_parent_bus(DEVICE(s))->parent;
+    const char *type = object_get_typename(OBJECT(proxy));
+
+    if (!is_host_managed(s)) {
+        return true;
+    }
+    for (int i = 0; i < ARRAY_SIZE(legacy_options); i++) {
+        if (object_dynamic_cast(OBJECT(proxy), legacy_options[i].transport)) {
+            error_setg(errp, "%s with %s cannot have a host-managed zoned "
+                       "disk, which needs virtio 1: use %s", type,
+                       legacy_options[i].option, legacy_options[i].instead);
+            return false;
+        }
+    }
+    error_setg(errp, "%s without virtio 1 cannot have a host-managed zoned "
+               "disk: use virtio-blk-pci", type);
+    return false;
+}
+
 int virtio_blk_zoned_validate_features(VirtIODevice *vdev)
 {
     VirtIOBlock *s = VIRTIO_BLK(vdev);

@@ -222,11 +222,12 @@ static void test_realize_modern(void)
     Disk *d;
 
     assert_refused(qts, "virtio-blk-pci-transitional", "",
-                   "virtio-blk-pci-transitional|disable-legacy");
+                   "virtio-blk-pci-transitional|disable-legacy|"
+                   "use virtio-blk-pci without");
     assert_refused(qts, "virtio-blk-pci", ", 'disable-legacy': 'off'",
-                   "disable-legacy=off");
+                   "disable-legacy=off|use virtio-blk-pci without");
     assert_refused(qts, "virtio-blk-pci", ", 'disable-modern': true",
-                   "disable-modern=on");
+                   "disable-modern=on|use virtio-blk-pci without");
 
     /* and after all these it still works, without a legacy interface */
     d = realize_add(qts, image);

@@ -145,6 +145,21 @@ void virtio_blk_zoned_default_blocksizes(BlockConf *conf);
 bool virtio_blk_zoned_realize(struct VirtIOBlock *s, Error **errp);
 
 /**
+ * virtio_blk_zoned_check_legacy - whether a device that has only a legacy
+ * interface can have its disk
+ * @s: the device
+ * @errp: set on failure
+ *
+ * A host-managed one it cannot: a legacy driver would write to it like to an
+ * ordinary disk, and is not told of zones.
+ *
+ * Context: BQL, after virtio_blk_zoned_realize().
+ *
+ * Returns: false if not.
+ */
+bool virtio_blk_zoned_check_legacy(struct VirtIOBlock *s, Error **errp);
+
+/**
  * virtio_blk_zoned_validate_features - the device's answer when a driver sets
  * FEATURES_OK (virtio 1.3, 5.2.5.2)
  * @vdev: the device
