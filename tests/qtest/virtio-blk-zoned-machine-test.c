@@ -324,6 +324,31 @@ static void test_plain_histogram(void)
     disk_free(d);
 }
 
+/* Without zones, a zone request is not known, and changes nothing */
+static void test_plain_merge(void)
+{
+    Disk *d = plain_disk_new();
+    Request r[] = {
+        { .type = T_IN, .sector = 0, .in_len = SECTOR },
+        { .type = T_RESET, .sector = 0 },
+        { .type = T_IN, .sector = 1, .in_len = SECTOR },
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(r); i++) {
+        submit(d, &r[i]);
+    }
+    kick(d);
+    complete(d, r, ARRAY_SIZE(r));
+    g_assert_cmpint(r[0].status, ==, S_OK);
+    g_assert_cmpint(r[1].status, ==, S_UNSUPP);
+    g_assert_cmpint(r[2].status, ==, S_OK);
+    g_assert_cmpint(disk_stat(d, "rd_merged"), ==, 1);
+    for (int i = 0; i < ARRAY_SIZE(r); i++) {
+        request_done(d, &r[i]);
+    }
+    disk_free(d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -338,5 +363,6 @@ int main(int argc, char **argv)
     qtest_add_func("/virtio-blk-zoned/realize-block-sizes",
                    test_realize_block_sizes);
     qtest_add_func("/virtio-blk-zoned/plain-histogram", test_plain_histogram);
+    qtest_add_func("/virtio-blk-zoned/plain-merge", test_plain_merge);
     return g_test_run();
 }
