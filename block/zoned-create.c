@@ -115,7 +115,7 @@ static bool header_from_options(ZonedHeader *h,
         return false;
     }
     zoned_header_init(h);
-    return true;
+    return zoned_datasum_random_key(&h->datasum_key, errp);
 }
 
 /* What is possible, and still not what somebody wants */
@@ -130,11 +130,21 @@ static void warn_of_header(const ZonedHeader *h)
     }
 }
 
-static int coroutine_fn write_block(BlockBackend *blk, uint32_t block,
+static int coroutine_fn write_block(BlockBackend *blk, uint64_t offset,
                                     const uint8_t *buf)
 {
-    return blk_co_pwrite(blk, (uint64_t)block * ZONED_BLOCK_SIZE,
-                         ZONED_BLOCK_SIZE, buf, 0);
+    return blk_co_pwrite(blk, offset, ZONED_BLOCK_SIZE, buf, 0);
+}
+
+/* The second one first, so that an image has both */
+static int coroutine_fn write_headers(BlockBackend *blk, const uint8_t *buf)
+{
+    int copy, ret = 0;
+
+    for (copy = ZONED_COPIES - 1; copy >= 0 && ret >= 0; copy--) {
+        ret = write_block(blk, zoned_header_offset(copy), buf);
+    }
+    return ret < 0 ? ret : blk_co_flush(blk);
 }
 
 /* Both copies of a table of empty zones; *@sum is set to that of one copy */
@@ -163,42 +173,43 @@ static int coroutine_fn write_table(BlockBackend *blk, const ZonedHeader *h,
     return ret;
 }
 
+static int coroutine_fn write_roots(BlockBackend *blk, const ZonedHeader *h,
+                                    uint64_t table_sum, uint8_t *buf)
+{
+    ZonedRoot root = {
+        .generation = 1,
+        .table_sum = table_sum,
+        .table_blocks = zoned_table_blocks(h),
+        .clean = true,
+    };
+    int copy, ret = 0;
+
+    zoned_root_encode(h, &root, buf);
+    for (copy = 0; copy < ZONED_COPIES && ret >= 0; copy++) {
+        ret = write_block(blk, zoned_root_offset(copy), buf);
+    }
+    return ret < 0 ? ret : blk_co_flush(blk);
+}
+
 static int coroutine_fn write_metadata(BlockBackend *blk, const ZonedHeader *h)
 {
     uint8_t *buf = blk_blockalign(blk, ZONED_BLOCK_SIZE);
-    ZonedRoot root = { .generation = 1, .clean = true };
-    int copy, ret;
+    uint64_t table_sum;
+    int ret;
 
     /* Whatever was here before must not look like an image meanwhile */
     memset(buf, 0, ZONED_BLOCK_SIZE);
-    ret = write_block(blk, ZONED_HEADER_BLOCK, buf);
-    if (ret < 0) {
-        goto out;
+    ret = write_headers(blk, buf);
+    if (ret >= 0) {
+        ret = write_table(blk, h, &table_sum);
     }
-    ret = write_table(blk, h, &root.table_sum);
-    if (ret < 0) {
-        goto out;
+    if (ret >= 0) {
+        ret = write_roots(blk, h, table_sum, buf);
     }
-    zoned_root_encode(h, &root, buf);
-    for (copy = 0; copy < ZONED_COPIES; copy++) {
-        ret = write_block(blk, ZONED_ROOT_BLOCK + copy, buf);
-        if (ret < 0) {
-            goto out;
-        }
+    if (ret >= 0) {
+        zoned_header_encode(h, buf);
+        ret = write_headers(blk, buf);
     }
-    ret = blk_co_flush(blk);
-    if (ret < 0) {
-        goto out;
-    }
-    zoned_header_encode(h, buf);
-    for (copy = ZONED_COPIES - 1; copy >= 0; copy--) {
-        ret = write_block(blk, ZONED_HEADER_BLOCK + copy, buf);
-        if (ret < 0) {
-            goto out;
-        }
-    }
-    ret = blk_co_flush(blk);
-out:
     qemu_vfree(buf);
     return ret;
 }

@@ -25,8 +25,9 @@ static ZoneStateCounts *zone_state_counts(const ZoneSet *zones)
     return c;
 }
 
-ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m)
+ImageInfoSpecific *zoned_specific_info(const BDRVZonedState *s)
 {
+    const ZonedMeta *m = &s->meta;
     const ZoneGeometry *g = &m->header.geometry;
     ImageInfoSpecificZoned *z = g_new(ImageInfoSpecificZoned, 1);
     ImageInfoSpecific *info = g_new(ImageInfoSpecific, 1);
@@ -40,6 +41,9 @@ ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m)
         .max_active_zones = g->max_active_zones,
         .max_append_bytes = m->header.max_append_bytes,
         .write_granularity = g->write_granularity,
+        .data_offset = m->header.data_offset,
+        .max_zones = zoned_max_zones(&m->header),
+        .cut_zones = s->cut_zones,
         .zones = zone_state_counts(m->zones),
     };
     *info = (ImageInfoSpecific) {

@@ -22,8 +22,6 @@
 
 #define ROOT_FLAG_CLEAN         (1u << 0)
 
-#define INCOMPATIBLE_TAILS      (1ull << 0)
-
 /* A table entry: bytes of data below, what the zone became above */
 #define ENTRY_WP_BITS           56
 #define ENTRY_WP_MASK           MAKE_64BIT_MASK(0, ENTRY_WP_BITS)
@@ -51,6 +49,10 @@ typedef struct QEMU_PACKED DiskHeader {
     uint32_t write_granularity;
     uint64_t max_append_bytes;
     uint64_t data_offset;
+    uint32_t revision;
+    uint32_t table_room;
+    uint64_t table_offset[ZONED_COPIES];
+    uint64_t datasum_key;
 } DiskHeader;
 
 typedef struct QEMU_PACKED DiskRoot {
@@ -61,18 +63,18 @@ typedef struct QEMU_PACKED DiskRoot {
     uint64_t table_sum;
     uint32_t flags;
     uint32_t table_blocks;
-    uint32_t nr_tails;
-    uint32_t proof;
-    uint8_t reserved[16];
+    uint32_t nr_deltas;
+    uint8_t reserved[20];
     uint8_t second[ZONED_BLOCK_SIZE - ZONED_ROOT_HEADER];
 } DiskRoot;
 
 /* These follow in a root behind the part of @second that is in use */
-typedef struct QEMU_PACKED DiskTail {
+typedef struct QEMU_PACKED DiskDelta {
     uint32_t zone;
-    uint32_t proven;
+    uint32_t summed;
     uint64_t end;
-} DiskTail;
+    uint64_t sum;
+} DiskDelta;
 
 typedef struct QEMU_PACKED DiskTable {
     uint32_t magic;
@@ -85,7 +87,7 @@ typedef struct QEMU_PACKED DiskTable {
 
 QEMU_BUILD_BUG_ON(sizeof(DiskHeader) > ZONED_BLOCK_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskRoot) != ZONED_BLOCK_SIZE);
-QEMU_BUILD_BUG_ON(sizeof(DiskTail) != ZONED_TAIL_SIZE);
+QEMU_BUILD_BUG_ON(sizeof(DiskDelta) != ZONED_DELTA_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(DiskTable) != ZONED_BLOCK_SIZE);
 
 /* CRC32C of a block whose checksum is at @crc_offset, as if that was zero */
@@ -114,11 +116,28 @@ static bool block_is_sealed(const uint8_t *buf, size_t crc_offset)
     return ldl_le_p(buf + crc_offset) == block_crc(buf, crc_offset);
 }
 
+/* So many blocks of the table fit between the root and the next header */
+#define SMALL_TABLE_OFFSET      (2 * ZONED_BLOCK_SIZE)
+#define SMALL_TABLE_ROOM        \
+    ((ZONED_COPY_DISTANCE - SMALL_TABLE_OFFSET) / ZONED_BLOCK_SIZE)
+
 void zoned_header_init(ZonedHeader *h)
 {
-    h->data_offset = ROUND_UP(zoned_table_offset(h, ZONED_COPIES, 0),
+    uint32_t wanted = MIN(zoned_table_blocks(h) * 2, ZONED_MAX_TABLE_BLOCKS);
+    uint64_t offset = SMALL_TABLE_OFFSET;
+    uint64_t distance = ZONED_COPY_DISTANCE;
+
+    h->table_room = MAX(wanted, SMALL_TABLE_ROOM);
+    if (wanted > SMALL_TABLE_ROOM) {
+        offset = ZONED_COPIES * ZONED_COPY_DISTANCE;
+        distance = ROUND_UP((uint64_t)wanted * ZONED_BLOCK_SIZE,
+                            ZONED_COPY_DISTANCE);
+    }
+    h->table_offset[0] = offset;
+    h->table_offset[1] = offset + distance;
+    h->data_offset = ROUND_UP(zoned_table_offset(h, 1, h->table_room),
                               ZONED_DATA_ALIGN);
-    h->has_tails = true;
+    h->revision = 1;
     qemu_uuid_generate(&h->id);
 }
 
@@ -226,8 +245,6 @@ void zoned_header_encode(const ZonedHeader *h, uint8_t *buf)
     const ZoneGeometry *g = &h->geometry;
     DiskHeader d = {
         .version = cpu_to_le32(ZONED_VERSION),
-        .incompatible_features =
-            cpu_to_le64(h->has_tails ? INCOMPATIBLE_TAILS : 0),
         .id = h->id,
         .size = cpu_to_le64(g->size),
         .zone_size = cpu_to_le64(g->zone_size),
@@ -238,6 +255,13 @@ void zoned_header_encode(const ZonedHeader *h, uint8_t *buf)
         .write_granularity = cpu_to_le32(g->write_granularity),
         .max_append_bytes = cpu_to_le64(h->max_append_bytes),
         .data_offset = cpu_to_le64(h->data_offset),
+        .revision = cpu_to_le32(h->revision),
+        .table_room = cpu_to_le32(h->table_room),
+        .table_offset = {
+            cpu_to_le64(h->table_offset[0]),
+            cpu_to_le64(h->table_offset[1]),
+        },
+        .datasum_key = cpu_to_le64(h->datasum_key),
     };
 
     memcpy(d.magic, ZONED_MAGIC, ZONED_MAGIC_LEN);
@@ -261,15 +285,68 @@ static void header_from_disk(ZonedHeader *h, const DiskHeader *d)
         .max_append_bytes = le64_to_cpu(d->max_append_bytes),
         .id = d->id,
         .data_offset = le64_to_cpu(d->data_offset),
-        .has_tails = le64_to_cpu(d->incompatible_features) & INCOMPATIBLE_TAILS,
+        .revision = le32_to_cpu(d->revision),
+        .table_room = le32_to_cpu(d->table_room),
+        .table_offset = {
+            le64_to_cpu(d->table_offset[0]),
+            le64_to_cpu(d->table_offset[1]),
+        },
+        .datasum_key = le64_to_cpu(d->datasum_key),
     };
 }
 
-int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
+/* Whether copy @copy of the table is before the zones, off the fixed blocks */
+static bool table_has_place(const ZonedHeader *h, int copy)
 {
-    ERRP_GUARD();
+    uint64_t start = h->table_offset[copy];
+    uint64_t end = start + (uint64_t)h->table_room * ZONED_BLOCK_SIZE;
+    int i;
+
+    if (start % ZONED_BLOCK_SIZE || start > h->data_offset ||
+        end > h->data_offset) {
+        return false;
+    }
+    for (i = 0; i < ZONED_COPIES; i++) {
+        if (start < zoned_root_offset(i) + ZONED_BLOCK_SIZE &&
+            end > zoned_header_offset(i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_places(const ZonedHeader *h, Error **errp)
+{
+    uint64_t distance = MAX(ZONED_COPY_DISTANCE,
+                            (uint64_t)h->table_room * ZONED_BLOCK_SIZE);
+
+    if (h->data_offset % ZONED_DATA_ALIGN ||
+        h->data_offset < ZONED_COPIES * ZONED_COPY_DISTANCE ||
+        h->data_offset > BDRV_MAX_LENGTH - h->geometry.size) {
+        error_setg(errp, "zones cannot begin at offset %" PRIu64,
+                   h->data_offset);
+        return false;
+    }
+    if (h->table_room < zoned_table_blocks(h) ||
+        h->table_room > ZONED_MAX_TABLE_BLOCKS ||
+        !table_has_place(h, 0) || !table_has_place(h, 1) ||
+        h->table_offset[1] < h->table_offset[0] + distance) {
+        error_setg(errp, "the zone table cannot be at offsets %" PRIu64 " and "
+                   "%" PRIu64 ", with room for %" PRIu32 " blocks",
+                   h->table_offset[0], h->table_offset[1], h->table_room);
+        return false;
+    }
+    if (!h->datasum_key || h->datasum_key >= ZONED_DATASUM_PRIME) {
+        error_setg(errp, "its key of datasums is none");
+        return false;
+    }
+    return true;
+}
+
+/* Whether @buf has a header of this version, and an intact one */
+static int check_header_block(const uint8_t *buf, Error **errp)
+{
     DiskHeader d;
-    uint64_t unknown;
 
     memcpy(&d, buf, sizeof(d));
     if (!zoned_header_probe(buf, ZONED_BLOCK_SIZE)) {
@@ -281,113 +358,118 @@ int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
                    "its checksum is wrong");
         return -EINVAL;
     }
-    if (le32_to_cpu(d.version) != ZONED_VERSION) {
+    if (le32_to_cpu(d.version) < ZONED_VERSION) {
         error_setg(errp, "Image has version %" PRIu32 " of the zoned format, "
-                   "but only version %d is known", le32_to_cpu(d.version),
-                   ZONED_VERSION);
+                   "from before its first release, but only version %d is "
+                   "known; copy its data with the QEMU that wrote it",
+                   le32_to_cpu(d.version), ZONED_VERSION);
         return -ENOTSUP;
     }
-    unknown = le64_to_cpu(d.incompatible_features) & ~INCOMPATIBLE_TAILS;
-    if (unknown) {
+    if (le32_to_cpu(d.version) > ZONED_VERSION) {
+        error_setg(errp, "Image has version %" PRIu32 " of the zoned format, "
+                   "but only version %d is known here; use a newer QEMU",
+                   le32_to_cpu(d.version), ZONED_VERSION);
+        return -ENOTSUP;
+    }
+    if (d.incompatible_features) {
         error_setg(errp, "Image needs features of the zoned format that are "
-                   "not known: 0x%" PRIx64, unknown);
+                   "not known here: 0x%" PRIx64 "; use a newer QEMU",
+                   le64_to_cpu(d.incompatible_features));
         return -ENOTSUP;
     }
+    return 0;
+}
 
-    header_from_disk(h, &d);
-    if (!zoned_header_check(h, errp)) {
-        error_prepend(errp, "Header of the zoned image is damaged: ");
-        return -EINVAL;
+int zoned_header_decode(ZonedHeader *h, const uint8_t *buf, Error **errp)
+{
+    ERRP_GUARD();
+    DiskHeader d;
+    int ret = check_header_block(buf, errp);
+
+    if (ret < 0) {
+        return ret;
     }
-    if (h->data_offset < zoned_table_offset(h, ZONED_COPIES, 0) ||
-        h->data_offset % ZONED_DATA_ALIGN ||
-        h->data_offset > BDRV_MAX_LENGTH - h->geometry.size) {
-        error_setg(errp, "Header of the zoned image is damaged: "
-                   "zones cannot begin at offset %" PRIu64, h->data_offset);
+    memcpy(&d, buf, sizeof(d));
+    header_from_disk(h, &d);
+    if (!zoned_header_check(h, errp) || !check_places(h, errp)) {
+        error_prepend(errp, "Header of the zoned image is damaged: ");
         return -EINVAL;
     }
     return 0;
 }
 
-static void tails_encode(const ZonedHeader *h, const ZonedRoot *r,
-                         uint8_t *buf)
+static void deltas_encode(const ZonedRoot *r, uint8_t *buf)
 {
     uint32_t n;
 
-    buf += zoned_root_tails_offset(h);
-    for (n = 0; n < r->nr_tails; n++) {
-        DiskTail d = {
-            .zone = cpu_to_le32(r->tails[n].zone),
-            .proven = cpu_to_le32(r->tails[n].proven),
-            .end = cpu_to_le64(r->tails[n].end),
+    buf += zoned_root_deltas_offset(r->table_blocks);
+    for (n = 0; n < r->nr_deltas; n++) {
+        DiskDelta d = {
+            .zone = cpu_to_le32(r->deltas[n].zone),
+            .summed = cpu_to_le32(r->deltas[n].summed),
+            .end = cpu_to_le64(r->deltas[n].end),
+            .sum = cpu_to_le64(r->deltas[n].sum),
         };
 
         memcpy(buf + n * sizeof(d), &d, sizeof(d));
     }
 }
 
-/* Whether a zone of the disk can have the tail @t */
-static bool tail_is_possible(const ZoneGeometry *g, const ZonedTail *t)
+/* Whether a zone of the disk can have the delta @d */
+static bool delta_is_possible(const ZoneGeometry *g, const ZonedDelta *d)
 {
-    return t->zone < zone_geometry_nr_zones(g) &&
-           !zone_geometry_is_conventional(g, t->zone) &&
-           t->end <= zone_geometry_capacity(g, t->zone) &&
-           t->proven <= t->end &&
-           QEMU_IS_ALIGNED(t->end | t->proven, g->write_granularity);
+    return d->zone < zone_geometry_nr_zones(g) &&
+           !zone_geometry_is_conventional(g, d->zone) &&
+           d->end <= zone_geometry_capacity(g, d->zone) &&
+           d->summed <= d->end &&
+           QEMU_IS_ALIGNED(d->end | d->summed, g->write_granularity);
 }
 
-static bool tails_decode(const ZonedHeader *h, ZonedRoot *r,
-                         const uint8_t *buf)
+static bool deltas_decode(const ZonedHeader *h, ZonedRoot *r,
+                          const uint8_t *buf)
 {
-    uint64_t proven = 0;
+    uint64_t summed = 0;
     uint32_t n;
 
-    if (!h->has_tails) {
-        return true;
-    }
-    if (r->nr_tails > zoned_root_max_tails(h)) {
+    if (r->nr_deltas > zoned_root_max_deltas(r->table_blocks)) {
         return false;
     }
-    buf += zoned_root_tails_offset(h);
-    for (n = 0; n < r->nr_tails; n++) {
-        DiskTail d;
+    buf += zoned_root_deltas_offset(r->table_blocks);
+    for (n = 0; n < r->nr_deltas; n++) {
+        DiskDelta d;
 
         memcpy(&d, buf + n * sizeof(d), sizeof(d));
-        r->tails[n] = (ZonedTail) {
+        r->deltas[n] = (ZonedDelta) {
             .zone = le32_to_cpu(d.zone),
-            .proven = le32_to_cpu(d.proven),
+            .summed = le32_to_cpu(d.summed),
             .end = le64_to_cpu(d.end),
+            .sum = le64_to_cpu(d.sum),
         };
-        if (!tail_is_possible(&h->geometry, &r->tails[n]) ||
-            (n && r->tails[n].zone <= r->tails[n - 1].zone)) {
+        if (!delta_is_possible(&h->geometry, &r->deltas[n]) ||
+            (n && r->deltas[n].zone <= r->deltas[n - 1].zone)) {
             return false;
         }
-        proven += r->tails[n].proven;
+        summed += r->deltas[n].summed;
     }
-    return proven <= ZONED_MAX_PROVEN_BYTES;
+    return summed <= ZONED_MAX_SUMMED_BYTES;
 }
 
-bool zoned_root_set_tail(const ZonedHeader *h, ZonedRoot *r, uint32_t zone,
-                         uint64_t end, uint32_t proven)
+bool zoned_root_set_delta(ZonedRoot *r, const ZonedDelta *delta)
 {
     uint32_t n = 0;
 
-    while (n < r->nr_tails && r->tails[n].zone < zone) {
+    while (n < r->nr_deltas && r->deltas[n].zone < delta->zone) {
         n++;
     }
-    if (n == r->nr_tails || r->tails[n].zone != zone) {
-        if (r->nr_tails >= zoned_root_max_tails(h)) {
+    if (n == r->nr_deltas || r->deltas[n].zone != delta->zone) {
+        if (r->nr_deltas >= zoned_root_max_deltas(r->table_blocks)) {
             return false;
         }
-        memmove(&r->tails[n + 1], &r->tails[n],
-                (r->nr_tails - n) * sizeof(r->tails[0]));
-        r->nr_tails++;
+        memmove(&r->deltas[n + 1], &r->deltas[n],
+                (r->nr_deltas - n) * sizeof(r->deltas[0]));
+        r->nr_deltas++;
     }
-    r->tails[n] = (ZonedTail) {
-        .zone = zone,
-        .proven = proven,
-        .end = end,
-    };
+    r->deltas[n] = *delta;
     return true;
 }
 
@@ -398,15 +480,14 @@ void zoned_root_encode(const ZonedHeader *h, const ZonedRoot *r, uint8_t *buf)
         .generation = cpu_to_le64(r->generation),
         .table_sum = cpu_to_le64(r->table_sum),
         .flags = cpu_to_le32(r->clean ? ROOT_FLAG_CLEAN : 0),
-        .table_blocks = cpu_to_le32(zoned_table_blocks(h)),
-        .nr_tails = cpu_to_le32(r->nr_tails),
-        .proof = cpu_to_le32(r->proof),
+        .table_blocks = cpu_to_le32(r->table_blocks),
+        .nr_deltas = cpu_to_le32(r->nr_deltas),
     };
 
     memcpy(d.id, &h->id, sizeof(d.id));
-    memcpy(d.second, r->second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
+    memcpy(d.second, r->second, DIV_ROUND_UP(r->table_blocks, 8));
     memcpy(buf, &d, sizeof(d));
-    tails_encode(h, r, buf);
+    deltas_encode(r, buf);
     seal_block(buf, offsetof(DiskRoot, crc));
 }
 
@@ -418,18 +499,19 @@ bool zoned_root_decode(const ZonedHeader *h, ZonedRoot *r, const uint8_t *buf)
     if (le32_to_cpu(d.magic) != ROOT_MAGIC ||
         !block_is_sealed(buf, offsetof(DiskRoot, crc)) ||
         memcmp(d.id, &h->id, sizeof(d.id)) ||
-        le32_to_cpu(d.table_blocks) != zoned_table_blocks(h)) {
+        !d.table_blocks ||
+        le32_to_cpu(d.table_blocks) > zoned_table_blocks(h)) {
         return false;
     }
     *r = (ZonedRoot) {
         .generation = le64_to_cpu(d.generation),
         .table_sum = le64_to_cpu(d.table_sum),
+        .table_blocks = le32_to_cpu(d.table_blocks),
         .clean = le32_to_cpu(d.flags) & ROOT_FLAG_CLEAN,
-        .nr_tails = le32_to_cpu(d.nr_tails),
-        .proof = le32_to_cpu(d.proof),
+        .nr_deltas = le32_to_cpu(d.nr_deltas),
     };
-    memcpy(r->second, d.second, DIV_ROUND_UP(zoned_table_blocks(h), 8));
-    return tails_decode(h, r, buf);
+    memcpy(r->second, d.second, DIV_ROUND_UP(r->table_blocks, 8));
+    return deltas_decode(h, r, buf);
 }
 
 uint32_t zoned_table_encode(const ZonedHeader *h, uint32_t block,
@@ -545,24 +627,4 @@ bool zoned_entry_parse(const ZonedHeader *h, uint32_t i, uint64_t entry,
         return false;
     }
     return *wp <= capacity && *wp % h->geometry.write_granularity == 0;
-}
-
-uint64_t zoned_entry_correct(const ZonedHeader *h, uint32_t i, uint64_t entry)
-{
-    uint64_t capacity = zone_geometry_capacity(&h->geometry, i);
-    uint64_t up_to_capacity = (entry & ~ENTRY_WP_MASK) | capacity;
-    BlockZoneState state;
-    uint64_t wp;
-
-    if (zoned_entry_parse(h, i, entry, &state, &wp)) {
-        return entry;
-    }
-    if (zone_geometry_is_conventional(&h->geometry, i)) {
-        return 0;
-    }
-    if (wp > capacity &&
-        zoned_entry_parse(h, i, up_to_capacity, &state, &wp)) {
-        return up_to_capacity;
-    }
-    return zoned_entry(BLK_ZS_OFFLINE, 0);
 }

@@ -1,9 +1,8 @@
 /*
  * The zoned image format: the zone table in memory and on the medium
  *
- * Who calls must be in the AioContext of the node.  All changes are made by
- * coroutines of that context, so that plain fields do; what has to stay
- * together across a yield is under @lock.
+ * Callers run in the node's AioContext.  All changes are made by coroutines of
+ * that context, so that the fields need no atomics.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,18 +12,29 @@
 
 #include "block/block_int.h"
 #include "qemu/coroutine.h"
+#include "zoned-datasum.h"
+#include "zoned-discard.h"
 #include "zoned-layout.h"
-#include "zoned-tally.h"
 
-/**
+/*
+ * ZonedRootState: what is known of the root on the medium.  zoned-meta.c has a
+ * diagram of the transitions.
+ */
+typedef enum ZonedRootState {
+    ZONED_ROOT_FOUND,       /* it was read, and could be lost in a crash */
+    ZONED_ROOT_CONFIRMED,   /* it is durable */
+    ZONED_ROOT_IN_DOUBT,    /* a newer one may or may not be there */
+} ZonedRootState;
+
+/*
  * ZonedCommit: a state of the zone table on its way to the medium.
  *
- * @root: names the copies that this commit has written, and the tails
- * @blocks: numbers of the table's blocks that it changes
+ * @root: names the copies that this commit has written, and the deltas
+ * @blocks: numbers of the table's blocks that it changes; none in a fast commit
  * @nr_blocks: how many these are
  * @buf: the blocks, ZONED_BLOCK_SIZE each, in the order of @blocks
  * @sums: their checksums
- * @proven: @root proves all data that is new
+ * @summed: @root has datasums of all data that is new
  */
 typedef struct ZonedCommit {
     ZonedRoot root;
@@ -32,10 +42,10 @@ typedef struct ZonedCommit {
     uint32_t nr_blocks;
     uint8_t *buf;
     uint32_t *sums;
-    bool proven;
+    bool summed;
 } ZonedCommit;
 
-/**
+/*
  * ZonedMeta: the metadata of an open image.
  *
  * @file: the node below
@@ -46,26 +56,22 @@ typedef struct ZonedCommit {
  * @sums: of each block of the table, the checksum of its current copy
  * @root: as it is on the medium
  * @root_copy: where the medium has @root, 0 or 1
- * @lock: held while the medium is brought up to date
- * @root_is_durable: @root would be there after a crash of the host, too
- * @rejected: what the newest root on the medium proves is not there; it has
- *            @rejected_generation, and @root is from before it
- * @first_flush: no flush has reached the medium since the image was opened,
- *               and there are conventional zones
- * @committing: a commit may be on its way to the medium
+ * @root_state: what is known of it
+ * @pending: the newer root, and what it is for, if @root_state is
+ *           ZONED_ROOT_IN_DOUBT
  * @dirty: blocks of the table in which a zone has changed since they were
  *         last encoded for a commit
- * @pending: a commit whose root may or may not have reached the medium,
- *           because writing it failed; nothing else may be written before it
- *           is known to be there
- * @tally: checksums of the data that is new
+ * @differ: blocks of the table whose two copies are not the same
+ * @differ_unsure: perhaps they are: nobody has looked
+ * @datasums: of the data that is new; NULL while an image is repaired
+ * @discards: takes the zones that a commit has made empty; NULL: nobody does
  * @done_wp: how much of zone @i is known to be written, relative to its start
  * @opaque: of @done_wp
- * @lost: NULL, or for a rescue: the blocks of the table of which no good copy
- *        was found
- * @unreadable: for a rescue: so it was rejected because its data cannot be read
- * @root_lost: for a rescue: there is no root; @root is one that was made up, of
- *             blocks of which it makes no difference which copy counts
+ * @lock: one commit at a time; protects @root, @root_copy, @root_state,
+ *        @pending, @sums and @differ across the yields of a commit
+ * @committing: a commit may be on its way to the medium
+ * @begun, @done: number of the commit that has begun last, and of the last one
+ *                that was a success
  */
 typedef struct ZonedMeta {
     BdrvChild *file;
@@ -75,103 +81,94 @@ typedef struct ZonedMeta {
     uint32_t *sums;
     ZonedRoot root;
     int root_copy;
-    bool root_is_durable;
-    bool rejected;
-    uint64_t rejected_generation;
-    bool first_flush;
-    CoMutex lock;
-    bool committing;
-    unsigned long *dirty;
+    ZonedRootState root_state;
     ZonedCommit *pending;
-    ZonedTally tally;
+    unsigned long *dirty;
+    unsigned long *differ;
+    bool differ_unsure;
+    ZonedDatasums *datasums;
+    ZonedDiscards *discards;
     uint64_t (*done_wp)(void *opaque, uint32_t i);
     void *opaque;
-    unsigned long *lost;
-    bool unreadable;
-    bool root_lost;
+    CoMutex lock;
+    bool committing;
+    uint64_t begun;
+    uint64_t done;
 } ZonedMeta;
 
-/**
- * zoned_meta_load_header: read and check the header of the image in @file.
- *
- * @copy: which of the two copies
- *
- * Returns 0, the errors of zoned_header_decode(), or of the read.
- */
-int zoned_meta_load_header(BdrvChild *file, ZonedHeader *h, int copy,
-                           Error **errp);
+struct ZonedFound;
 
-/**
+/*
  * zoned_meta_init: have memory for the zone table, all zones being empty.
- * @m->file and @m->header are set.
+ * @m->header is set.
  */
 void zoned_meta_init(ZonedMeta *m);
 
-/**
- * zoned_meta_load: read the zone table, after zoned_meta_init().
- *
- * Returns 0; -EINVAL where the image is damaged or contradicts itself; or
- * the error of a read.
+/* zoned_meta_destroy: free what zoned_meta_init() has made */
+void zoned_meta_destroy(ZonedMeta *m);
+
+/*
+ * zoned_meta_replace: @fresh, which was loaded meanwhile, takes the place of
+ * what @m has.  Zones that are explicitly open stay so: a migration that failed
+ * is no power cycle.  Waits for a commit that is on its way.
  */
-int zoned_meta_load(ZonedMeta *m, Error **errp);
+void coroutine_fn zoned_meta_replace(ZonedMeta *m, ZonedMeta *fresh);
 
-/**
- * zoned_meta_load_table, zoned_meta_load_zones: the two halves of
- * zoned_meta_load(), for a rescue, which corrects @m->entries between them.
+/* Where the new data of @d is in the file */
+static inline uint64_t zoned_delta_offset(const ZonedMeta *m,
+                                          const ZonedDelta *d)
+{
+    return m->header.data_offset +
+           zone_geometry_start(&m->header.geometry, d->zone) +
+           d->end - d->summed;
+}
+
+/*
+ * zoned_meta_confirm: make durable what was found in the image, from the
+ * buffers that were verified.  To be called before the image is changed.
  *
- * If @m->lost is set (by the caller, with a bit for each block of the table),
- * a block of the table that is damaged is not an error: its bit is set, and
- * the entries of its sequential zones say that they are offline.  Nor is it an
- * error then that there is no root: all blocks are lost that have not two good
- * copies with the same content.  Nor is it one that data which a root proves
- * cannot be read.  A root or a block that cannot be read, and a table that is
- * not the one of its root, are errors as ever.
+ * Returns 0 or the error of the medium.
  */
-int zoned_meta_load_table(ZonedMeta *m, Error **errp);
-int zoned_meta_load_zones(ZonedMeta *m, Error **errp);
+int zoned_meta_confirm(ZonedMeta *m, const struct ZonedFound *f);
 
-/** zoned_meta_unload: free what zoned_meta_init() has made */
-void zoned_meta_unload(ZonedMeta *m);
-
-/** zoned_meta_changed: zone @i differs from what the medium says of it */
+/* zoned_meta_changed: zone @i differs from what the medium says of it */
 void zoned_meta_changed(ZonedMeta *m, uint32_t i);
 
-/**
- * zoned_meta_must_commit: whether the medium may say, after a crash, that
- * zone @i has more data than it has, or hold an older state of all zones than
- * the one that was loaded.  If so, zone @i must not be written before a
- * commit.
- */
-bool zoned_meta_must_commit(ZonedMeta *m, uint32_t i);
-
-/**
+/*
  * zoned_meta_emptied: zone @i was reset, or its last writes were taken back;
  * @wp bytes of it held data before.  Returns whether the medium will say that
  * it is empty, whatever happens.
  */
 bool zoned_meta_emptied(ZonedMeta *m, uint32_t i, uint64_t wp);
 
-/**
- * zoned_meta_is_dirty: whether anything is to be committed.
- */
+/* zoned_meta_is_dirty: whether anything is to be committed */
 bool zoned_meta_is_dirty(ZonedMeta *m);
 
-/**
+/*
  * zoned_meta_commit: make the zones as they are now, and all data written
- * until now, durable.  Afterwards the space of zones that this made empty is
- * discarded.  Called with @m->lock held, in a coroutine or while nothing else
- * is going on.
+ * until now, durable.  Callers that wait for each other share a commit.
  *
  * Returns 0 or the error of the medium; then the commit is tried again next
  * time, and what is on the medium is either the old state or the new one.
  */
-int zoned_meta_commit(ZonedMeta *m);
+int coroutine_fn zoned_meta_commit(ZonedMeta *m);
 
-/**
- * zoned_meta_settle: make both copies of every block the same and mark the
+/*
+ * zoned_meta_before_write: to be called before zone @i is written.  As long as
+ * the medium may say, after a crash, that the zone has more data than it has,
+ * new data must not get there: it would show as the old data.
+ *
+ * Returns 0 or the error of zoned_meta_commit().
+ */
+int coroutine_fn zoned_meta_before_write(ZonedMeta *m, uint32_t i);
+
+/*
+ * zoned_meta_close_clean: make both copies of every block the same and mark the
  * image clean.  For the time when the image is closed, or handed over;
  * nothing else is going on.  Does nothing if the image is clean already.
+ *
+ * Returns 0 or the error of the medium.
  */
-int zoned_meta_settle(ZonedMeta *m);
+int zoned_meta_close_clean(ZonedMeta *m);
 
 #endif /* BLOCK_ZONED_META_H */

@@ -151,11 +151,11 @@ int coroutine_fn zoned_write_wait_turn(ZonedWrites *ws, uint32_t i,
         wait_for_earlier(ws, &w);
         a = find_activity(ws, i);
     }
-    if (!w.settled && a && a->error && start > a->reported_wp) {
+    if (!w.retired && a && a->error && start > a->reported_wp) {
         insert_in_order(&a->writes, &w);
         qemu_coroutine_yield();
     }
-    if (w.settled) {
+    if (w.retired) {
         return w.ret;
     }
     zoned_writes_wait_failed(ws, i);
@@ -238,7 +238,7 @@ static void fail_bh(void *opaque)
     take_early(ws, a);
     QTAILQ_FOREACH(w, &a->writes, next) {
         w->ret = a->error;
-        w->settled = true;
+        w->retired = true;
     }
     if (a->done_wp != a->reported_wp) {
         /* The medium may have been told of data that does not count now */
@@ -267,8 +267,8 @@ static void count_written(ZonedWrites *ws, ZonedActivity *a)
         }
         w->counted = true;
         a->done_wp = w->end;
-        zoned_tally_count(&ws->meta->tally, w->zone, w->start, w->end,
-                          w->summed ? &w->sum : NULL);
+        zoned_datasums_count(ws->meta->datasums, w->zone, w->start, w->end,
+                             w->summed ? &w->sum : NULL);
         zoned_meta_changed(ws->meta, a->zone);
     }
     qemu_co_queue_restart_all(&a->counting);
@@ -289,11 +289,11 @@ int coroutine_fn zoned_write_wait_counted(ZonedWrites *ws, ZonedWrite *w)
 }
 
 /* @w, first in the queue of @a, is done, as is all before it */
-static void settle(ZonedActivity *a, ZonedWrite *w)
+static void retire(ZonedActivity *a, ZonedWrite *w)
 {
     a->reported_wp = w->end;
     QTAILQ_REMOVE(&a->writes, w, next);
-    w->settled = true;
+    w->retired = true;
     if (w->co != qemu_coroutine_self()) {
         aio_co_wake(w->co);
     }
@@ -313,7 +313,7 @@ static void advance(ZonedWrites *ws, ZonedActivity *a)
             a->error = w->ret;
             qemu_co_queue_restart_all(&a->counting);
         } else {
-            settle(a, w);
+            retire(a, w);
         }
     }
     if (a->reported_wp != old_wp) {
@@ -335,9 +335,9 @@ int coroutine_fn zoned_write_finish(ZonedWrites *ws, ZonedWrite *w, int ret)
     w->activity->running--;
     advance(ws, w->activity);
 
-    if (!w->settled) {
+    if (!w->retired) {
         qemu_coroutine_yield();
-        assert(w->settled);
+        assert(w->retired);
     }
     return w->ret;
 }

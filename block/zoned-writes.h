@@ -38,12 +38,12 @@ typedef struct ZonedActivity ZonedActivity;
  * @zone: number of that zone
  * @start, @end: of the write, relative to the zone's start; @end is not known
  *               before it is admitted
- * @sum: CRC-32 of its data, if @summed
+ * @sum: datasum of its data, if @summed
  * @ret: what became of it
  * @written: its data is in the file
- * @counted: so is all data before it in the zone; the zone table speaks of it
+ * @counted: so is all data before it in the zone; the next commit has it
  * @finished: its own I/O has ended
- * @settled: it has left the queue, and @ret is what to report
+ * @retired: it has left the queue, and @ret is what to report
  * @co: waits for its turn
  */
 typedef struct ZonedWrite {
@@ -51,13 +51,13 @@ typedef struct ZonedWrite {
     uint32_t zone;
     uint64_t start;
     uint64_t end;
-    uint32_t sum;
+    uint64_t sum;
     int ret;
     bool summed;
     bool written;
     bool counted;
     bool finished;
-    bool settled;
+    bool retired;
     Coroutine *co;
     QTAILQ_ENTRY(ZonedWrite) next;
 } ZonedWrite;

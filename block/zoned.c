@@ -9,13 +9,10 @@
  */
 
 #include "qemu/osdep.h"
-#include <zlib.h>
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "qemu/memalign.h"
 #include "qemu/module.h"
 #include "qemu/option.h"
-#include "block/aio_task.h"
 #include "block/block_int.h"
 #include "trace.h"
 #include "zoned.h"
@@ -80,6 +77,23 @@ static int64_t bytes_to_read(BDRVZonedState *s, int64_t offset, int64_t bytes)
                       offset);
 }
 
+/* Whether some of this could not be read when the image was opened */
+static bool is_unreadable(BDRVZonedState *s, uint64_t offset, uint64_t bytes)
+{
+    const ZoneGeometry *g = &s->meta.header.geometry;
+    uint32_t n;
+
+    for (n = 0; n < s->nr_unreadable; n++) {
+        const ZonedDelta *d = &s->unreadable[n];
+        uint64_t end = zone_geometry_start(g, d->zone) + d->end;
+
+        if (offset < end && end - d->summed < offset + bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A read that does not leave its zone, unless it is of conventional zones */
 static int coroutine_fn read_zone(BlockDriverState *bs, int64_t offset,
                                   int64_t bytes, QEMUIOVector *qiov,
@@ -102,6 +116,9 @@ static int coroutine_fn read_zone(BlockDriverState *bs, int64_t offset,
     }
     if (!data) {
         return 0;
+    }
+    if (is_unreadable(s, offset, data)) {
+        return -EIO;
     }
     ret = bdrv_co_preadv_part(bs->file, to_file(s, offset), data, qiov,
                               qiov_offset, flags);
@@ -136,19 +153,15 @@ static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
 static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
 {
     BDRVZonedState *s = bs->opaque;
-    int ret;
 
     if (s->damaged) {
         return -EIO;
     }
-    if (is_inactive(bs)) {
+    if (is_inactive(bs) || s->meta.root_state == ZONED_ROOT_FOUND) {
+        /* Nobody has written here */
         return 0;
     }
-    qemu_co_mutex_lock(&s->meta.lock);
-    /* A reload that held the lock may have failed */
-    ret = s->damaged ? -EIO : zoned_meta_commit(&s->meta);
-    qemu_co_mutex_unlock(&s->meta.lock);
-    return blk_zone_medium_error(ret);
+    return blk_zone_medium_error(zoned_meta_commit(&s->meta));
 }
 
 /* @qiov is NULL for zeroes */
@@ -168,27 +181,6 @@ static int coroutine_fn write_file(BlockDriverState *bs, uint64_t offset,
     return blk_zone_medium_error(ret);
 }
 
-/*
- * After a reset of zone @i the medium may still tell of the data that was
- * there before.  New data must not be written into its place: a crash would
- * show it as the old data.
- */
-static int coroutine_fn wait_until_reset(BDRVZonedState *s, uint32_t i)
-{
-    ZonedMeta *m = &s->meta;
-    int ret = 0;
-
-    if (!zoned_meta_must_commit(m, i)) {
-        return 0;
-    }
-    qemu_co_mutex_lock(&m->lock);
-    if (zoned_meta_must_commit(m, i)) {
-        ret = zoned_meta_commit(m);
-    }
-    qemu_co_mutex_unlock(&m->lock);
-    return blk_zone_medium_error(ret);
-}
-
 /* Make the data of @w durable, which is in the file */
 static int coroutine_fn commit_write(BlockDriverState *bs, ZonedWrite *w)
 {
@@ -198,70 +190,22 @@ static int coroutine_fn commit_write(BlockDriverState *bs, ZonedWrite *w)
     return ret < 0 ? ret : zoned_co_flush(bs);
 }
 
-typedef struct WriteTask {
-    AioTask task;
-    BlockDriverState *bs;
-    uint64_t offset;
-    QEMUIOVector *qiov;
-    BdrvRequestFlags flags;
-} WriteTask;
-
-static int coroutine_fn write_task(AioTask *task)
-{
-    WriteTask *t = container_of(task, WriteTask, task);
-
-    return write_file(t->bs, t->offset, t->qiov->size, t->qiov, 0, t->flags);
-}
-
-/*
- * Write @copy, which holds the data of @w, and take its checksum while it is on
- * its way
- */
-static int coroutine_fn write_and_sum(BlockDriverState *bs, ZonedWrite *w,
-                                      uint64_t offset, void *copy,
-                                      uint64_t bytes, BdrvRequestFlags flags)
-{
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, copy, bytes);
-    AioTaskPool *pool = aio_task_pool_new(1);
-    WriteTask *t = g_new(WriteTask, 1);
-    int ret;
-
-    *t = (WriteTask) {
-        .task.func = write_task,
-        .bs = bs,
-        .offset = offset,
-        .qiov = &qiov,
-        .flags = flags,
-    };
-    aio_task_pool_start_task(pool, &t->task);
-
-    w->sum = crc32(crc32(0, NULL, 0), copy, bytes);
-    w->summed = true;
-
-    aio_task_pool_wait_all(pool);
-    ret = aio_task_pool_status(pool);
-    aio_task_pool_free(pool);
-    return ret;
-}
-
-/* Write the data of @w.  The next root can prove it, if it is not too much */
+/* Write the data of @w.  The next root can have its datasum, if @w has one. */
 static int coroutine_fn write_data(BlockDriverState *bs, ZonedWrite *w,
                                    uint64_t offset, uint64_t bytes,
                                    QEMUIOVector *qiov, size_t qiov_offset,
                                    BdrvRequestFlags flags)
 {
     BDRVZonedState *s = bs->opaque;
-    ZonedTally *tally = &s->meta.tally;
-    uint8_t *copy = qiov ? zoned_tally_copy(tally, bs->file, bytes) : NULL;
     int ret;
 
-    if (!copy) {
-        return write_file(bs, offset, bytes, qiov, qiov_offset, flags);
+    if (!qiov) {
+        return write_file(bs, offset, bytes, NULL, 0, flags);
     }
-    qemu_iovec_to_buf(qiov, qiov_offset, copy, bytes);
-    ret = write_and_sum(bs, w, offset, copy, bytes, flags);
-    zoned_tally_copy_done(tally);
-    return ret;
+    ret = zoned_datasums_write(&s->datasums, bs->file, to_file(s, offset),
+                               bytes, qiov, qiov_offset, flags, &w->sum,
+                               &w->summed);
+    return blk_zone_medium_error(ret);
 }
 
 /* The write to a sequential zone was admitted, and its place is @offset */
@@ -277,8 +221,9 @@ static int coroutine_fn write_zone(BlockDriverState *bs, uint64_t offset,
     int ret;
 
     zoned_write_start(&s->writes, &w, i, in_zone, in_zone + bytes);
-    ret = wait_until_reset(s, i);
+    ret = blk_zone_medium_error(zoned_meta_before_write(&s->meta, i));
     if (ret >= 0) {
+        zoned_discards_before_write(&s->discards, i);
         ret = write_data(bs, &w, offset, bytes, qiov, qiov_offset,
                          flags & ~BDRV_REQ_FUA);
     }
@@ -368,45 +313,29 @@ static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
     return 0;
 }
 
-/*
- * The zone is empty now.  Once the medium says so, its space is given back;
- * where the medium has never said anything else, that can be done at once.
- */
-static void coroutine_fn zone_emptied(BlockDriverState *bs, uint32_t i,
-                                      uint64_t old_wp)
-{
-    BDRVZonedState *s = bs->opaque;
-    const ZoneGeometry *g = &s->meta.header.geometry;
-
-    if (zoned_meta_emptied(&s->meta, i, old_wp)) {
-        bdrv_co_pdiscard(bs->file, to_file(s, zone_geometry_start(g, i)),
-                         zone_geometry_length(g, i));
-    }
-}
-
 static int coroutine_fn zone_mgmt_one(BlockDriverState *bs, BlockZoneOp op,
                                       uint32_t i)
 {
     BDRVZonedState *s = bs->opaque;
     ZoneSet *zones = s->meta.zones;
+    BlockZoneState old_state = zone_set_state(zones, i);
     uint64_t old_wp = zone_set_wp(zones, i);
     int ret = zone_set_mgmt(zones, op, i);
 
     if (ret < 0) {
         return ret;
     }
-    if (op == BLK_ZO_RESET && old_wp) {
-        zone_emptied(bs, i, old_wp);
-    } else if (op == BLK_ZO_FINISH || op == BLK_ZO_RESET) {
+    if (zone_set_wp(zones, i) < old_wp) {
+        /* If the medium has never said anything else, it need not say this */
+        if (zoned_meta_emptied(&s->meta, i, old_wp)) {
+            zoned_discards_add(&s->discards, i);
+        }
+    } else if (op == BLK_ZO_FINISH || op == BLK_ZO_RESET ||
+               (op == BLK_ZO_RESET_ALL &&
+                zone_set_state(zones, i) != old_state)) {
         zoned_meta_changed(&s->meta, i);
     }
     return 0;
-}
-
-static bool is_reset_by_all(BlockZoneState state)
-{
-    return state == BLK_ZS_IOPEN || state == BLK_ZS_EOPEN ||
-           state == BLK_ZS_CLOSED || state == BLK_ZS_FULL;
 }
 
 static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
@@ -423,14 +352,7 @@ static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
         return -EIO;
     }
     for (i = first; i <= last; i++) {
-        if (op == BLK_ZO_RESET_ALL) {
-            if (!is_reset_by_all(zone_set_state(s->meta.zones, i))) {
-                continue;
-            }
-            ret = zone_mgmt_one(bs, BLK_ZO_RESET, i);
-        } else {
-            ret = zone_mgmt_one(bs, op, i);
-        }
+        ret = zone_mgmt_one(bs, op, i);
         if (ret < 0) {
             return ret;
         }
@@ -574,7 +496,7 @@ static ImageInfoSpecific *zoned_get_specific_info(BlockDriverState *bs,
     BDRVZonedState *s = bs->opaque;
 
     /* While another QEMU writes to it, only that one knows the zones */
-    return s->damaged || is_inactive(bs) ? NULL : zoned_specific_info(&s->meta);
+    return s->damaged || is_inactive(bs) ? NULL : zoned_specific_info(s);
 }
 
 static int zoned_probe(const uint8_t *buf, int buf_size, const char *filename)
@@ -590,9 +512,67 @@ static uint64_t done_wp(void *opaque, uint32_t i)
 }
 
 /*
- * Read the metadata into @m.  What it leaves behind is freed by
- * zoned_meta_unload().  A check, and nothing else, makes do with the second
- * header and with a file that is too short.
+ * What was found is the state that the image has from now on: make it durable,
+ * if the image is open for writing.
+ */
+static int take_over(BlockDriverState *bs, ZonedMeta *m, const ZonedFound *f,
+                     Error **errp)
+{
+    ERRP_GUARD();
+    int ret;
+
+    if (bdrv_is_read_only(bs)) {
+        zoned_found_warn(m, f);
+        return 0;
+    }
+    if (!zoned_found_certain(m, f, errp)) {
+        error_append_hint(errp, "The image can be opened read-only.  'qemu-img "
+                          "check -f zoned' says what is wrong, and with '-r "
+                          "all' repairs what can be repaired.\n");
+        return -EIO;
+    }
+    zoned_found_warn(m, f);
+    ret = zoned_meta_confirm(m, f);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write the metadata of the "
+                         "zoned image");
+    }
+    return ret;
+}
+
+static int load_table(BlockDriverState *bs, ZonedMeta *m, ZonedFound *f,
+                      Error **errp)
+{
+    ERRP_GUARD();
+    int ret = zoned_load_table(m, f, errp);
+
+    if (ret >= 0) {
+        ret = zoned_load_zones(m, errp);
+    }
+    if (ret == -EINVAL) {
+        error_append_hint(errp, "'qemu-img check -f zoned' says what is "
+                          "damaged, and with '-r all' repairs what can be "
+                          "repaired.\n");
+    }
+    return ret < 0 ? ret : take_over(bs, m, f, errp);
+}
+
+static void note_what_is_missing(BDRVZonedState *s, const ZonedFound *f)
+{
+    uint32_t n;
+
+    s->cut_zones = zoned_found_count(f, ZONED_DELTA_MISSING);
+    s->nr_unreadable = 0;
+    for (n = 0; n < f->nr_deltas; n++) {
+        if (f->states[n] == ZONED_DELTA_UNREADABLE) {
+            s->unreadable[s->nr_unreadable++] = f->deltas[n];
+        }
+    }
+}
+
+/*
+ * Read the metadata into @m, for an image that is opened with @flags.  What
+ * this leaves behind is freed by zoned_meta_destroy().
  *
  * While another QEMU still writes to the image, before this one takes over
  * from it, the zone table cannot be read: it changes meanwhile.
@@ -600,62 +580,47 @@ static uint64_t done_wp(void *opaque, uint32_t i)
 static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
                      Error **errp)
 {
-    bool check = flags & BDRV_O_CHECK;
+    BDRVZonedState *s = bs->opaque;
+    ZonedFound f = { };
     int ret;
 
-    m->file = bs->file;
-    m->done_wp = done_wp;
-    m->opaque = bs->opaque;
-
-    ret = zoned_meta_load_header(bs->file, &m->header, 0, check ? NULL : errp);
-    if (ret < 0 && check) {
-        ret = zoned_meta_load_header(bs->file, &m->header, 1, errp);
+    *m = (ZonedMeta) {
+        .file = bs->file,
+        .done_wp = done_wp,
+        .opaque = s,
+        .datasums = &s->datasums,
+        .discards = &s->discards,
+    };
+    ret = zoned_load_header(m, &f, errp);
+    if (ret >= 0 && s->meta.zones &&
+        !zoned_headers_are_equal(&s->meta.header, &m->header)) {
+        error_setg(errp, "It is not the image that was opened");
+        ret = -EINVAL;
+    }
+    if (ret >= 0) {
+        ret = zoned_check_length(bs->file->bs, &m->header, errp);
     }
     if (ret < 0) {
         return ret;
     }
-    if (!check) {
-        ret = zoned_check_length(bs->file->bs, &m->header, errp);
-        if (ret < 0) {
-            return ret;
-        }
-    }
     zoned_meta_init(m);
-    return flags & BDRV_O_INACTIVE ? 0 : zoned_meta_load(m, errp);
-}
-
-/* What it leaves behind is freed by zoned_unload() */
-static int zoned_load(BlockDriverState *bs, int flags, Error **errp)
-{
-    BDRVZonedState *s = bs->opaque;
-
-    zoned_writes_init(&s->writes, bs, &s->meta);
-    s->not_loaded = flags & BDRV_O_INACTIVE;
-    return load_meta(bs, &s->meta, flags, errp);
+    s->datasums.key = m->header.datasum_key;
+    if (!(flags & BDRV_O_INACTIVE)) {
+        ret = load_table(bs, m, &f, errp);
+        note_what_is_missing(s, &f);
+    }
+    zoned_found_destroy(&f);
+    return ret;
 }
 
 static void zoned_unload(BlockDriverState *bs)
 {
     BDRVZonedState *s = bs->opaque;
 
-    zoned_meta_unload(&s->meta);
+    zoned_meta_destroy(&s->meta);
     zoned_writes_destroy(&s->writes);
-}
-
-/* An image it is, but a damaged one: say who can tell more */
-static void hint_at_repair(BlockDriverState *bs, Error **errp)
-{
-    ZonedHeader h;
-    int copy;
-
-    for (copy = 0; copy < ZONED_COPIES; copy++) {
-        if (zoned_meta_load_header(bs->file, &h, copy, NULL) >= 0) {
-            error_append_hint(errp, "'qemu-img check -f zoned' tells what is "
-                              "damaged, and with '-r all' repairs what can be "
-                              "repaired.\n");
-            return;
-        }
-    }
+    zoned_discards_destroy(&s->discards);
+    zoned_datasums_destroy(&s->datasums);
 }
 
 /* No promise holds then, and nobody else would say so */
@@ -674,7 +639,6 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
 {
     ERRP_GUARD();
     BDRVZonedState *s = bs->opaque;
-    bool check = flags & BDRV_O_CHECK;
     int ret;
 
     ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
@@ -686,16 +650,20 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
         return ret;
     }
 
-    ret = zoned_load(bs, flags, check ? NULL : errp);
-    if (ret < 0 && !check) {
-        if (ret == -EINVAL) {
-            hint_at_repair(bs, errp);
+    zoned_writes_init(&s->writes, bs, &s->meta);
+    zoned_datasums_init(&s->datasums);
+    /* A check reads the image for itself, to tell all causes together */
+    s->damaged = flags & BDRV_O_CHECK;
+    s->not_loaded = flags & BDRV_O_INACTIVE;
+    if (!s->damaged) {
+        ret = load_meta(bs, &s->meta, flags, errp);
+        if (ret < 0) {
+            zoned_unload(bs);
+            return ret;
         }
-        zoned_unload(bs);
-        return ret;
+        zoned_discards_init(&s->discards, bs, &s->meta.header.geometry,
+                            s->meta.header.data_offset);
     }
-    /* A check finds the cause again, to tell it together with all others */
-    s->damaged = ret < 0;
     warn_of_no_flush(bs);
 
     bs->total_sectors = s->meta.header.geometry.size >> BDRV_SECTOR_BITS;
@@ -704,6 +672,21 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                                (BDRV_REQ_MAY_UNMAP &
                                 bs->file->bs->supported_zero_flags);
     return 0;
+}
+
+/* Bring all to the medium, and mark the image as clean */
+static int close_clean(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret;
+
+    if (zoned_meta_is_dirty(&s->meta)) {
+        ret = bdrv_flush(bs);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return zoned_meta_close_clean(&s->meta);
 }
 
 /* Leave the image in good order for whoever opens it next */
@@ -715,55 +698,60 @@ static int zoned_inactivate(BlockDriverState *bs)
     if (s->damaged || bdrv_is_read_only(bs) || is_inactive(bs)) {
         return 0;
     }
-    if (zoned_meta_is_dirty(&s->meta)) {
-        ret = bdrv_flush(bs);
-        if (ret < 0) {
-            return ret;
-        }
-    }
-    return zoned_meta_settle(&s->meta);
+    /* A reader, of an export for instance, may flush meanwhile */
+    bdrv_drained_begin(bs);
+    ret = close_clean(bs);
+    /* Even a commit of the close may have emptied zones */
+    zoned_discards_finish(&s->discards);
+    bdrv_drained_end(bs);
+    return ret;
 }
 
 static void zoned_close(BlockDriverState *bs)
 {
-    zoned_inactivate(bs);
+    int ret = zoned_inactivate(bs);
+
+    if (ret < 0) {
+        error_report("Node '%s': could not write the metadata of the zoned "
+                     "image when it was closed: %s",
+                     bdrv_get_device_or_node_name(bs), strerror(-ret));
+    }
     zoned_unload(bs);
 }
 
 /*
- * @fresh takes the place of the metadata.  Its lock is held, and stays.  Zones
- * that are explicitly open stay so: a migration that failed is no power cycle.
+ * Read the metadata again, after it was changed by someone else, or before it
+ * is changed here.  Readers, those of an export for instance, go on while the
+ * medium is read.  They see the zones as they were, and then as they are.
  */
-static void replace_meta(BDRVZonedState *s, ZonedMeta *fresh)
-{
-    if (s->meta.zones) {
-        zone_set_open_again(fresh->zones, s->meta.zones);
-    }
-    fresh->lock = s->meta.lock;
-    zoned_meta_unload(&s->meta);
-    s->meta = *fresh;
-}
-
-/*
- * Readers, those of an export for instance, go on while the medium is read.
- * They see the zones as they were, and then as they are.  Flushes wait.
- */
-int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp)
+static int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp)
 {
     BDRVZonedState *s = bs->opaque;
-    ZonedMeta fresh = { };
+    ZonedMeta fresh;
     int ret;
 
-    qemu_co_mutex_lock(&s->meta.lock);
     ret = load_meta(bs, &fresh, 0, errp);
     s->damaged = ret < 0;
     if (ret < 0) {
-        zoned_meta_unload(&fresh);
+        zoned_meta_destroy(&fresh);
     } else {
-        replace_meta(s, &fresh);
+        zoned_meta_replace(&s->meta, &fresh);
         s->not_loaded = false;
     }
-    qemu_co_mutex_unlock(&s->meta.lock);
+    return ret;
+}
+
+static int coroutine_fn zoned_co_check(BlockDriverState *bs,
+                                       BdrvCheckResult *result,
+                                       BdrvCheckMode fix)
+{
+    BDRVZonedState *s = bs->opaque;
+    int ret = zoned_check_image(bs, result, fix);
+
+    /* An image that was opened to be checked has nothing in memory */
+    if (ret >= 0 && result->corruptions_fixed && !s->damaged) {
+        ret = zoned_reload(bs, NULL);
+    }
     return ret;
 }
 
@@ -809,6 +797,39 @@ static void zoned_child_perm(BlockDriverState *bs, BdrvChild *c,
     *nperm &= ~BLK_PERM_RESIZE;
 }
 
+typedef struct ReloadCo {
+    BlockDriverState *bs;
+    bool done;
+} ReloadCo;
+
+static void coroutine_fn reload_entry(void *opaque)
+{
+    ReloadCo *r = opaque;
+    Error *err = NULL;
+
+    if (zoned_reload(r->bs, &err) < 0) {
+        error_reportf_err(err, "Node '%s' cannot be written, nor read any "
+                          "more: ", bdrv_get_device_or_node_name(r->bs));
+    }
+    r->done = true;
+    aio_wait_kick();
+}
+
+/* An image that was read-only: what was found then is confirmed now */
+static void zoned_reopen_commit_post(BDRVReopenState *reopen_state)
+{
+    BlockDriverState *bs = reopen_state->bs;
+    BDRVZonedState *s = bs->opaque;
+    ReloadCo r = { .bs = bs };
+
+    if (bdrv_is_read_only(bs) || is_inactive(bs) || s->damaged ||
+        s->meta.root_state != ZONED_ROOT_FOUND) {
+        return;
+    }
+    bdrv_coroutine_enter(bs, qemu_coroutine_create(reload_entry, &r));
+    BDRV_POLL_WHILE(bs, !r.done);
+}
+
 static const char *const zoned_strong_runtime_opts[] = { NULL };
 
 static BlockDriver bdrv_zoned = {
@@ -823,6 +844,7 @@ static BlockDriver bdrv_zoned = {
     .bdrv_close             = zoned_close,
     .bdrv_reopen_prepare    = zoned_reopen_prepare,
     .bdrv_reopen_commit     = zoned_reopen_commit,
+    .bdrv_reopen_commit_post = zoned_reopen_commit_post,
     .bdrv_inactivate        = zoned_inactivate,
     .bdrv_co_invalidate_cache = zoned_co_invalidate_cache,
     .bdrv_child_perm        = zoned_child_perm,

@@ -8,14 +8,24 @@
 #define BLOCK_ZONED_H
 
 #include "block/block_int.h"
+#include "zoned-datasum.h"
+#include "zoned-discard.h"
+#include "zoned-load.h"
 #include "zoned-meta.h"
 #include "zoned-writes.h"
 
-/**
+/*
  * BDRVZonedState: an open image.
  *
  * @meta: the zones, in memory and on the medium
  * @writes: what is in flight to sequential zones
+ * @datasums: of the data that is new
+ * @discards: of zones that were emptied
+ * @cut_zones: how many zones end earlier than the newest root says, as their
+ *             last data was not there when the image was opened
+ * @unreadable: the data of the newest root that could not be read, if the image
+ *              is read-only: nobody knows whether it is right
+ * @nr_unreadable: of how many zones
  * @damaged: the metadata could not be read; the image was opened only to be
  *           checked
  * @not_loaded: only the geometry was read, as another QEMU still writes to the
@@ -25,15 +35,14 @@
 typedef struct BDRVZonedState {
     ZonedMeta meta;
     ZonedWrites writes;
+    ZonedDatasums datasums;
+    ZonedDiscards discards;
+    uint32_t cut_zones;
+    ZonedDelta unreadable[ZONED_MAX_DELTAS];
+    uint32_t nr_unreadable;
     bool damaged;
     bool not_loaded;
 } BDRVZonedState;
-
-/*
- * zoned.c: read the metadata again, after it was changed by someone else.  If
- * that fails, the image is marked as damaged.
- */
-int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp);
 
 /* zoned-create.c */
 extern QemuOptsList zoned_create_opts;
@@ -51,10 +60,15 @@ int zoned_check_length(BlockDriverState *file, const ZonedHeader *h,
 int zoned_check_reopen(BDRVReopenState *reopen_state, Error **errp);
 
 /* zoned-info.c */
-ImageInfoSpecific *zoned_specific_info(const ZonedMeta *m);
+ImageInfoSpecific *zoned_specific_info(const BDRVZonedState *s);
 
-/* zoned-check.c */
-int coroutine_fn zoned_co_check(BlockDriverState *bs, BdrvCheckResult *result,
-                                BdrvCheckMode fix);
+/*
+ * zoned-check.c: read all metadata of the image in @bs->file, say what is
+ * wrong, and with @fix repair what can be repaired without a guess.
+ *
+ * Returns 0, whatever was found; or the error of a repair.
+ */
+int coroutine_fn zoned_check_image(BlockDriverState *bs,
+                                   BdrvCheckResult *result, BdrvCheckMode fix);
 
 #endif /* BLOCK_ZONED_H */

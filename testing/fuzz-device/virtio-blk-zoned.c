@@ -415,6 +415,7 @@ static void make_disk(void)
     QDict *options = qdict_new();
 
     zoned_header_init(&h);
+    h.datasum_key = IMAGE_KEY;
     memory = memory_new();
     image_put(memory, &h);
     file = memory_open(memory, "memory");

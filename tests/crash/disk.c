@@ -13,8 +13,28 @@
 /* What a medium holds that no guest has written */
 #define NEVER_WRITTEN 0xa5
 
+/* Any will do */
+#define DATASUM_KEY 0x123456789abcdefULL
+
 /* Marks the writes of disk_use() */
 #define USE_STAMP 0xfffffff0u
+
+int disk_quiet(void)
+{
+    int saved = dup(STDERR_FILENO);
+    int null = open("/dev/null", O_WRONLY);
+
+    g_assert(saved >= 0 && null >= 0);
+    dup2(null, STDERR_FILENO);
+    close(null);
+    return saved;
+}
+
+void disk_loud(int saved)
+{
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+}
 
 /*
  * A new image
@@ -27,29 +47,35 @@ static void set_entry(uint64_t *entries, unsigned zone, BlockZoneState state)
     }
 }
 
+static uint8_t *place(Medium *m, uint64_t offset)
+{
+    return m->base + medium_index(m, offset);
+}
+
 /* Both copies of all metadata, clean */
 static void write_metadata(Medium *m, const Case *c, const ZonedHeader *h)
 {
     uint32_t nr_zones = zone_geometry_nr_zones(&h->geometry);
     g_autofree uint64_t *entries = g_new0(uint64_t, nr_zones);
-    ZonedRoot root = { .generation = 1, .clean = true };
+    ZonedRoot root = {
+        .generation = 1,
+        .table_blocks = zoned_table_blocks(h),
+        .clean = true,
+    };
     uint32_t b, sum = 0;
     int copy;
 
     set_entry(entries, c->readonly, BLK_ZS_RDONLY);
     set_entry(entries, c->offline, BLK_ZS_OFFLINE);
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        uint8_t *block = m->base + copy * ZONED_BLOCK_SIZE;
-
         root.table_sum = 0;
         for (b = 0; b < zoned_table_blocks(h); b++) {
             sum = zoned_table_encode(h, b, entries + zoned_block_first_zone(b),
-                                     m->base + zoned_table_offset(h, copy, b));
+                                     place(m, zoned_table_offset(h, copy, b)));
             root.table_sum += sum;
         }
-        zoned_header_encode(h, block);
-        zoned_root_encode(h, &root,
-                          block + ZONED_ROOT_BLOCK * ZONED_BLOCK_SIZE);
+        zoned_header_encode(h, place(m, zoned_header_offset(copy)));
+        zoned_root_encode(h, &root, place(m, zoned_root_offset(copy)));
     }
 }
 
@@ -66,6 +92,7 @@ Medium *disk_create(const Case *c, ZonedHeader *h, uint64_t *clock)
     zoned_header_check(h, &error_abort);
     zoned_header_init(h);
     h->id = (QemuUUID) { .data = "crash laboratory" };
+    h->datasum_key = DATASUM_KEY;
 
     m = medium_new(h->data_offset, zoned_file_size(h), clock);
     memset(m->base + MEDIUM_META_SIZE + conv, NEVER_WRITTEN,
@@ -81,11 +108,14 @@ BlockBackend *disk_open(Medium *m, const char *name, Error **errp)
     BlockDriverState *bs = medium_open(m, file);
     QDict *options = qdict_new();
     BlockBackend *blk;
+    int saved;
 
     qdict_put_str(options, "driver", "zoned");
     qdict_put_str(options, "node-name", name);
     qdict_put_str(options, "file", file);
+    saved = disk_quiet();
     blk = blk_new_open(NULL, NULL, options, BDRV_O_RDWR, errp);
+    disk_loud(saved);
     bdrv_unref(bs);
     return blk;
 }
@@ -124,10 +154,21 @@ static char *inspect_zone(BlockBackend *blk, Model *model, uint64_t moment,
     return model_check(model, zone, moment, &view, version);
 }
 
+/* A check prints what it finds: the laboratory has done that on purpose */
+static int check_quietly(BlockBackend *blk, BdrvCheckResult *result,
+                         BdrvCheckMode fix)
+{
+    int saved = disk_quiet();
+    int ret = bdrv_check(blk_bs(blk), result, fix);
+
+    disk_loud(saved);
+    return ret;
+}
+
 static char *check_image(BlockBackend *blk)
 {
     BdrvCheckResult result = { .corruptions = 0 };
-    int ret = bdrv_check(blk_bs(blk), &result, 0);
+    int ret = check_quietly(blk, &result, 0);
 
     if (ret < 0) {
         return g_strdup_printf("check fails: %s", strerror(-ret));
@@ -149,26 +190,6 @@ static char *report(BlockBackend *blk, BlockZoneDescriptor *zones,
         return g_strdup_printf("report fails: %s", strerror(-ret));
     }
     return nr == nr_zones ? NULL : g_strdup("report is short");
-}
-
-/*
- * A check prints what it finds.  Here that is what the laboratory has done on
- * purpose, and nobody needs to read it.
- */
-static int check_quietly(BlockBackend *blk, BdrvCheckResult *result,
-                         BdrvCheckMode fix)
-{
-    int saved = dup(STDERR_FILENO);
-    int null = open("/dev/null", O_WRONLY);
-    int ret;
-
-    g_assert(saved >= 0 && null >= 0);
-    dup2(null, STDERR_FILENO);
-    ret = bdrv_check(blk_bs(blk), result, fix);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    close(null);
-    return ret;
 }
 
 /* As check_image(), after a repair of a root, if need be */
@@ -293,10 +314,13 @@ static void leave(BlockBackend *blk, Medium *m, bool cut)
 {
     if (cut) {
         g_autofree MediumPart *none = g_new0(MediumPart, m->log->len);
+        int saved;
 
         medium_image(m, *m->clock, none, m->base);
         medium_kill(m, never_any, NULL);
+        saved = disk_quiet();
         blk_unref(blk);
+        disk_loud(saved);
         medium_revive(m);
         medium_restart(m);
     } else {

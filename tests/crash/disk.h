@@ -41,4 +41,13 @@ void disk_adopt_conv(BlockBackend *blk, Model *model);
 char *disk_use(BlockBackend *blk, Medium *m, Model *model, bool reset,
                bool cut);
 
+/*
+ * Warnings and errors are of what the laboratory has done on purpose, and
+ * nobody needs to read them.  Between these two none is printed.
+ *
+ * Returns what disk_loud() needs.
+ */
+int disk_quiet(void);
+void disk_loud(int saved);
+
 #endif /* TESTS_CRASH_DISK_H */

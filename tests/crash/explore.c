@@ -15,7 +15,7 @@
 static char *describe_place(Lab *lab, const MediumWrite *w)
 {
     const ZoneGeometry *g = &lab->c->geometry;
-    uint64_t block = w->offset / ZONED_BLOCK_SIZE;
+    uint64_t copy = w->offset / ZONED_COPY_DISTANCE;
 
     if (w->offset >= lab->header.data_offset) {
         uint64_t o = w->offset - lab->header.data_offset;
@@ -23,14 +23,14 @@ static char *describe_place(Lab *lab, const MediumWrite *w)
         return g_strdup_printf("zone %" PRIu32 " at %" PRIu64,
                                zone_geometry_index(g, o), o % g->zone_size);
     }
-    if (block < ZONED_TABLE_BLOCK) {
-        return g_strdup_printf("copy %" PRIu64 " of the %s", block % 2,
-                               block < ZONED_ROOT_BLOCK ? "header" : "root");
+    if (medium_is_root(w->offset)) {
+        return g_strdup_printf("copy %" PRIu64 " of the %s", copy,
+                               w->offset == zoned_header_offset(copy) ? "header"
+                                                                      : "root");
     }
-    block -= ZONED_TABLE_BLOCK;
-    return g_strdup_printf("copy %" PRIu64 " of table block %" PRIu64,
-                           block / zoned_table_blocks(&lab->header),
-                           block % zoned_table_blocks(&lab->header));
+    return g_strdup_printf("copy %" PRIu64 " of table block %" PRIu64, copy,
+                           (w->offset - lab->header.table_offset[copy]) /
+                           ZONED_BLOCK_SIZE);
 }
 
 static void describe_write(Lab *lab, const MediumWrite *w, uint64_t moment,
@@ -80,8 +80,7 @@ bool torn_root(Lab *lab, uint64_t moment, const MediumPart *parts)
     for (i = 0; i < lab->medium->log->len; i++) {
         const MediumWrite *w = g_ptr_array_index(lab->medium->log, i);
 
-        if (w->offset < ZONED_TABLE_BLOCK * ZONED_BLOCK_SIZE &&
-            medium_in_doubt(w, moment) &&
+        if (medium_is_root(w->offset) && medium_in_doubt(w, moment) &&
             (parts[i].from % SECTOR || parts[i].to % SECTOR)) {
             return true;
         }

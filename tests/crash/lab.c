@@ -29,8 +29,6 @@ typedef struct Request {
     Coroutine *co;
 } Request;
 
-static Lab *running;
-
 void G_GNUC_PRINTF(2, 3) violate(Lab *lab, const char *fmt, ...)
 {
     va_list ap;
@@ -40,24 +38,6 @@ void G_GNUC_PRINTF(2, 3) violate(Lab *lab, const char *fmt, ...)
         lab->violation = g_strdup_vprintf(fmt, ap);
         va_end(ap);
     }
-}
-
-bool lab_in_write(void)
-{
-    unsigned i;
-
-    if (!running || !qemu_in_coroutine()) {
-        return false;
-    }
-    for (i = 0; i < running->requests->len; i++) {
-        Request *r = g_ptr_array_index(running->requests, i);
-
-        if (r->co == qemu_coroutine_self()) {
-            return r->kind == STEP_WRITE || r->kind == STEP_ZEROES ||
-                   r->kind == STEP_APPEND;
-        }
-    }
-    return false;
 }
 
 /*
@@ -439,13 +419,16 @@ static uint64_t choose(void *opaque, uint64_t n)
 static void kill_program(Lab *lab, uint64_t seed)
 {
     Random r = { .state = mix64(seed) };
+    int saved;
 
     lab->killed = true;
     medium_kill(lab->medium, choose, &r);
     while (lab->requests->len) {
         aio_poll(qemu_get_aio_context(), true);
     }
+    saved = disk_quiet();
     blk_unref(lab->blk);
+    disk_loud(saved);
     lab->blk = NULL;
     lab->killed = false;
     medium_revive(lab->medium);
@@ -562,7 +545,6 @@ static void lab_begin(Lab *lab, const Case *c, const LabEffort *effort,
     lab->crashed_clock = 1;
     open_disk(lab);
     lab->medium->hold = true;
-    running = lab;
 }
 
 static void lab_end(Lab *lab)
@@ -570,7 +552,6 @@ static void lab_end(Lab *lab)
     if (lab->blk) {
         kill_program(lab, 0);
     }
-    running = NULL;
     medium_free(lab->crashed);
     medium_free(lab->medium);
     model_free(lab->model);

@@ -51,7 +51,4 @@ char *lab_run(const Case *c, const LabEffort *effort, LabStats *stats);
  */
 Case *lab_shrink(const Case *c, const LabEffort *effort, const char *violation);
 
-/* Whether the running coroutine is a write or append of the guest */
-bool lab_in_write(void);
-
 #endif /* TESTS_CRASH_LAB_H */

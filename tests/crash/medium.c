@@ -71,10 +71,12 @@ void medium_free(Medium *m)
 
 size_t medium_index(const Medium *m, uint64_t offset)
 {
-    if (offset < MEDIUM_META_SIZE) {
-        return offset;
+    if (offset < m->data_offset) {
+        uint64_t in_area = offset % ZONED_COPY_DISTANCE;
+
+        g_assert(in_area < MEDIUM_AREA_SIZE);
+        return offset / ZONED_COPY_DISTANCE * MEDIUM_AREA_SIZE + in_area;
     }
-    g_assert(offset >= m->data_offset);
     return offset - m->data_offset + MEDIUM_META_SIZE;
 }
 
@@ -100,7 +102,7 @@ static void apply(const Medium *m, uint8_t *content, const MediumWrite *w,
 static void write_ends(Medium *m, MediumWrite *w)
 {
     w->completed = (*m->clock)++;
-    m->last_was_table = w->offset >= ZONED_TABLE_BLOCK * ZONED_BLOCK_SIZE &&
+    m->last_was_table = !medium_is_root(w->offset) &&
                         w->offset < m->data_offset;
     apply(m, m->content, w, 0, w->bytes);
 }

@@ -15,11 +15,16 @@
 #define TESTS_CRASH_MEDIUM_H
 
 #include "block/block_int.h"
+#include "block/zoned-layout.h"
 
 #define NEVER UINT64_MAX
 
-/* Metadata is below this; what is between it and data_offset is not kept */
-#define MEDIUM_META_SIZE (64 * KiB)
+/*
+ * Metadata is in two areas, at the beginning and half a MiB from there; what is
+ * behind each of them is not kept
+ */
+#define MEDIUM_AREA_SIZE (64 * KiB)
+#define MEDIUM_META_SIZE (2 * MEDIUM_AREA_SIZE)
 
 /*
  * A write or discard.
@@ -81,6 +86,13 @@ void medium_free(Medium *m);
 
 /* The medium below the node @bs; NULL if it is another kind of node */
 Medium *medium_of(BlockDriverState *bs);
+
+/* Whether a write to @offset of a medium is to a header or a root */
+static inline bool medium_is_root(uint64_t offset)
+{
+    return offset < ZONED_COPIES * ZONED_COPY_DISTANCE &&
+           offset % ZONED_COPY_DISTANCE < 2 * ZONED_BLOCK_SIZE;
+}
 
 /* Where byte @offset of the medium is in its content */
 size_t medium_index(const Medium *m, uint64_t offset);

@@ -44,18 +44,16 @@ int __wrap_bdrv_flush(BlockDriverState *bs)
     return __real_bdrv_flush(bs);
 }
 
-int __wrap_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
-                             const ZonedRoot *root)
+bool __wrap_zoned_datasum_matches(uint64_t key, uint64_t sum, const void *buf,
+                                  uint64_t bytes)
 {
-    return sabotage == ORDER ? 1 : __real_zoned_proof_holds(file, h, root);
+    return sabotage == ORDER ||
+           __real_zoned_datasum_matches(key, sum, buf, bytes);
 }
 
-int __wrap_zoned_meta_commit(ZonedMeta *m)
+int coroutine_fn __wrap_zoned_meta_before_write(ZonedMeta *m, uint32_t i)
 {
-    if (sabotage == REUSE && lab_in_write()) {
-        return 0;
-    }
-    return __real_zoned_meta_commit(m);
+    return sabotage == REUSE ? 0 : __real_zoned_meta_before_write(m, i);
 }
 
 uint32_t __wrap_crc32c(uint32_t crc, const uint8_t *data, unsigned int length)

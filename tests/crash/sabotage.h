@@ -9,7 +9,6 @@
 #define TESTS_CRASH_SABOTAGE_H
 
 #include "block/zoned-meta.h"
-#include "block/zoned-proof.h"
 
 /*
  * From now on the format is broken as the name says.  Returns false if
@@ -23,12 +22,12 @@ bool sabotage_begin(const char *name);
  */
 int __real_bdrv_flush(BlockDriverState *bs);
 int __wrap_bdrv_flush(BlockDriverState *bs);
-int __real_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
-                             const ZonedRoot *root);
-int __wrap_zoned_proof_holds(BdrvChild *file, const ZonedHeader *h,
-                             const ZonedRoot *root);
-int __real_zoned_meta_commit(ZonedMeta *m);
-int __wrap_zoned_meta_commit(ZonedMeta *m);
+bool __real_zoned_datasum_matches(uint64_t key, uint64_t sum, const void *buf,
+                                  uint64_t bytes);
+bool __wrap_zoned_datasum_matches(uint64_t key, uint64_t sum, const void *buf,
+                                  uint64_t bytes);
+int coroutine_fn __real_zoned_meta_before_write(ZonedMeta *m, uint32_t i);
+int coroutine_fn __wrap_zoned_meta_before_write(ZonedMeta *m, uint32_t i);
 uint32_t __real_crc32c(uint32_t crc, const uint8_t *data, unsigned int length);
 uint32_t __wrap_crc32c(uint32_t crc, const uint8_t *data, unsigned int length);
 

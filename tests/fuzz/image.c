@@ -5,9 +5,9 @@
  */
 
 #include "qemu/osdep.h"
-#include <zlib.h>
 #include "qemu/bswap.h"
 #include "qemu/crc32c.h"
+#include "block/zoned-datasum.h"
 #include "image.h"
 
 /* Where blocks have their checksum */
@@ -16,8 +16,14 @@
 
 /* Fields of a root */
 #define ROOT_SUM        24
-#define ROOT_PROOF      44
+#define ROOT_BLOCKS     36
 #define ROOT_SECOND     64
+
+/* And of a delta in it */
+#define DELTA_SUM       16
+
+/* How many blocks of each area of metadata are changed */
+#define AREA_BLOCKS     8
 
 /* More takes too long */
 #define MAX_ZONES       4096
@@ -32,6 +38,11 @@ uint64_t input_take(Input *in, int bytes)
         in->size--;
     }
     return value;
+}
+
+static uint8_t *metadata_page(Memory *m, uint64_t offset)
+{
+    return memory_page(m, offset / MEMORY_PAGE);
 }
 
 static void describe(Input *in, ZonedHeader *h)
@@ -61,6 +72,7 @@ static void describe(Input *in, ZonedHeader *h)
     h->max_append_bytes = MIN(h->max_append_bytes, g->zone_capacity);
     zoned_header_init(h);
     h->id = (QemuUUID) { .data = "zoned image fuzz" };
+    h->datasum_key = IMAGE_KEY;
 }
 
 /* Zones in all states; what is wrong with them comes by changes */
@@ -94,19 +106,18 @@ static void put_image(Memory *m, const ZonedHeader *h, ZonedRoot *root,
     uint32_t b;
     int copy;
 
+    root->table_blocks = zoned_table_blocks(h);
     for (copy = 0; copy < ZONED_COPIES; copy++) {
         root->table_sum = 0;
-        for (b = 0; b < zoned_table_blocks(h); b++) {
-            uint64_t offset = zoned_table_offset(h, copy, b);
-
+        for (b = 0; b < root->table_blocks; b++) {
             root->table_sum += zoned_table_encode(
                 h, b, entries + zoned_block_first_zone(b),
-                memory_page(m, offset / MEMORY_PAGE));
+                metadata_page(m, zoned_table_offset(h, copy, b)));
         }
     }
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        zoned_header_encode(h, memory_page(m, ZONED_HEADER_BLOCK + copy));
-        zoned_root_encode(h, root, memory_page(m, ZONED_ROOT_BLOCK + copy));
+        zoned_header_encode(h, metadata_page(m, zoned_header_offset(copy)));
+        zoned_root_encode(h, root, metadata_page(m, zoned_root_offset(copy)));
     }
 }
 
@@ -120,28 +131,52 @@ void image_put(Memory *m, const ZonedHeader *h)
     m->length = zoned_file_size(h);
 }
 
-/* A newer root, which has tails */
-static void put_root_with_tails(Memory *m, Input *in, const ZonedHeader *h,
-                                ZonedRoot *root)
+/* The last sector of the new data of @d is there, and not zero */
+static void put_delta_data(Memory *m, const ZonedHeader *h,
+                           const ZonedDelta *d)
 {
-    uint32_t n, nr_tails;
+    uint8_t data[BDRV_SECTOR_SIZE];
+
+    memset(data, 0xa0 + d->zone % 16, sizeof(data));
+    memory_put(m, h->data_offset + zone_geometry_start(&h->geometry, d->zone) +
+               d->end - sizeof(data), data, sizeof(data));
+}
+
+/*
+ * A newer root, which has deltas.  Its datasums are all 0: they are right where
+ * there is no data.
+ */
+static void put_root_with_deltas(Memory *m, Input *in, const ZonedHeader *h,
+                                 ZonedRoot *root)
+{
+    uint32_t n, nr_deltas;
 
     root->generation++;
     root->clean = false;
-    nr_tails = input_take(in, 1) % (zoned_root_max_tails(h) + 1);
-    for (n = 0; n < nr_tails; n++) {
-        uint32_t zone = h->geometry.conventional_zones + input_take(in, 1);
-        uint64_t end = input_take(in, 1) * h->geometry.write_granularity;
+    nr_deltas = input_take(in, 1) %
+                (zoned_root_max_deltas(root->table_blocks) + 1);
+    for (n = 0; n < nr_deltas; n++) {
+        uint32_t granule = h->geometry.write_granularity;
+        ZonedDelta d = {
+            .zone = h->geometry.conventional_zones + input_take(in, 1),
+            .end = input_take(in, 1) * granule,
+        };
+        uint32_t how = input_take(in, 1);
 
-        zoned_root_set_tail(h, root, zone, end,
-                            input_take(in, 1) % 2 ? end : 0);
+        if (d.end && how & 1) {
+            d.summed = how & 2 ? granule : d.end;
+        }
+        if (d.summed && !(how & 4)) {
+            put_delta_data(m, h, &d);
+        }
+        zoned_root_set_delta(root, &d);
     }
-    zoned_root_encode(h, root, memory_page(m, ZONED_ROOT_BLOCK));
+    zoned_root_encode(h, root, metadata_page(m, zoned_root_offset(0)));
 }
 
 /* One that has been used */
 static void put_used_image(Memory *m, Input *in, const ZonedHeader *h,
-                           bool tails)
+                           bool deltas)
 {
     g_autofree uint64_t *entries =
         g_new0(uint64_t, zone_geometry_nr_zones(&h->geometry));
@@ -150,19 +185,20 @@ static void put_used_image(Memory *m, Input *in, const ZonedHeader *h,
     root.clean = root.generation % 2;
     fill_entries(in, h, entries);
     put_image(m, h, &root, entries);
-    if (tails) {
-        put_root_with_tails(m, in, h, &root);
+    if (deltas) {
+        put_root_with_deltas(m, in, h, &root);
     }
 }
 
-/* Any bytes at any place of the metadata */
+/* Any bytes at any place of the metadata, half of the blocks in each area */
 static void change(Memory *m, Input *in)
 {
     uint32_t n = input_take(in, 1) % 32;
 
     while (n--) {
-        uint64_t block = input_take(in, 1) % 16;
-        uint64_t offset = block * ZONED_BLOCK_SIZE +
+        uint32_t block = input_take(in, 1) % (ZONED_COPIES * AREA_BLOCKS);
+        uint64_t offset = zoned_header_offset(block / AREA_BLOCKS) +
+                          block % AREA_BLOCKS * ZONED_BLOCK_SIZE +
                           input_take(in, 2) % ZONED_BLOCK_SIZE;
         size_t bytes = MIN(1 + input_take(in, 1) % 16, in->size);
 
@@ -172,11 +208,24 @@ static void change(Memory *m, Input *in)
     }
 }
 
-/* From the copy that can be read; false if none can */
+static bool decode_header(Memory *m, int copy, ZonedHeader *h)
+{
+    return zoned_header_decode(h, metadata_page(m, zoned_header_offset(copy)),
+                               NULL) >= 0;
+}
+
+/* From the copy that can be read, or is newer; false if none can */
 static bool get_header(Memory *m, ZonedHeader *h)
 {
-    return zoned_header_decode(h, memory_page(m, 0), NULL) >= 0 ||
-           zoned_header_decode(h, memory_page(m, 1), NULL) >= 0;
+    bool first = decode_header(m, 0, h);
+    ZonedHeader other;
+
+    if (decode_header(m, 1, &other) &&
+        (!first || other.revision > h->revision)) {
+        *h = other;
+        return true;
+    }
+    return first;
 }
 
 static uint32_t seal(uint8_t *block, size_t at)
@@ -195,6 +244,8 @@ static void seal_root(uint8_t *root, uint32_t nr_blocks, const uint32_t *first,
     uint64_t sum = 0;
     uint32_t b;
 
+    /* One of more blocks is of no use, whatever its sum is */
+    nr_blocks = MIN(nr_blocks, (uint32_t)ldl_le_p(root + ROOT_BLOCKS));
     for (b = 0; b < nr_blocks; b++) {
         sum += (root[ROOT_SECOND + b / 8] >> b % 8 & 1 ? second : first)[b];
     }
@@ -209,8 +260,9 @@ static void seal_all(Memory *m)
     g_autofree uint32_t *first = NULL, *second = NULL;
     uint32_t b, nr_blocks;
 
-    seal(memory_page(m, 0), HEADER_CRC);
-    seal(memory_page(m, 1), HEADER_CRC);
+    for (b = 0; b < ZONED_COPIES; b++) {
+        seal(metadata_page(m, zoned_header_offset(b)), HEADER_CRC);
+    }
     if (!get_header(m, &h) ||
         zone_geometry_nr_zones(&h.geometry) > MAX_ZONES) {
         return;
@@ -219,29 +271,29 @@ static void seal_all(Memory *m)
     first = g_new(uint32_t, nr_blocks);
     second = g_new(uint32_t, nr_blocks);
     for (b = 0; b < nr_blocks; b++) {
-        first[b] = seal(memory_page(m, ZONED_TABLE_BLOCK + b), OTHER_CRC);
-        second[b] = seal(memory_page(m, ZONED_TABLE_BLOCK + nr_blocks + b),
+        first[b] = seal(metadata_page(m, zoned_table_offset(&h, 0, b)),
+                        OTHER_CRC);
+        second[b] = seal(metadata_page(m, zoned_table_offset(&h, 1, b)),
                          OTHER_CRC);
     }
     for (b = 0; b < ZONED_COPIES; b++) {
-        seal_root(memory_page(m, ZONED_ROOT_BLOCK + b), nr_blocks, first,
+        seal_root(metadata_page(m, zoned_root_offset(b)), nr_blocks, first,
                   second);
     }
 }
 
-/* CRC-32 of what @t proves, which was possible or it would not be here */
-static uint32_t prove_tail(Memory *m, const ZonedHeader *h, const ZonedTail *t,
-                           uint32_t proof)
+/* Datasum of @d, which is possible or it would not be here */
+static uint64_t sum_delta(Memory *m, const ZonedHeader *h, const ZonedDelta *d)
 {
-    g_autofree uint8_t *data = g_malloc(t->proven);
+    g_autofree uint8_t *data = g_malloc(d->summed);
 
-    memory_get(m, h->data_offset + zone_geometry_start(&h->geometry, t->zone) +
-               t->end - t->proven, data, t->proven);
-    return crc32(proof, data, t->proven);
+    memory_get(m, h->data_offset + zone_geometry_start(&h->geometry, d->zone) +
+               d->end - d->summed, data, d->summed);
+    return zoned_datasum(h->datasum_key, 0, data, d->summed);
 }
 
-/* The proofs of the roots, after all that they depend on */
-static void prove_all(Memory *m)
+/* The datasums of the roots, after all that they depend on */
+static void sum_all(Memory *m)
 {
     g_autofree ZonedRoot *root = g_new(ZonedRoot, 1);
     ZonedHeader h;
@@ -251,16 +303,16 @@ static void prove_all(Memory *m)
         return;
     }
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        uint8_t *page = memory_page(m, ZONED_ROOT_BLOCK + copy);
-        uint32_t proof = crc32(0, NULL, 0);
+        uint8_t *page = metadata_page(m, zoned_root_offset(copy));
 
-        if (!zoned_root_decode(&h, root, page) || !h.has_tails) {
+        if (!zoned_root_decode(&h, root, page)) {
             continue;
         }
-        for (n = 0; n < root->nr_tails; n++) {
-            proof = prove_tail(m, &h, &root->tails[n], proof);
+        for (n = 0; n < root->nr_deltas; n++) {
+            stq_le_p(page + zoned_root_deltas_offset(root->table_blocks) +
+                     n * ZONED_DELTA_SIZE + DELTA_SUM,
+                     sum_delta(m, &h, &root->deltas[n]));
         }
-        stl_le_p(page + ROOT_PROOF, proof);
         seal(page, OTHER_CRC);
     }
 }
@@ -271,7 +323,7 @@ bool image_is_huge(Memory *m)
     int copy;
 
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        if (zoned_header_decode(&h, memory_page(m, copy), NULL) >= 0 &&
+        if (decode_header(m, copy, &h) &&
             zone_geometry_nr_zones(&h.geometry) > MAX_ZONES) {
             return true;
         }
@@ -301,14 +353,14 @@ uint8_t image_make(Memory *m, Input *in)
         memory_put(m, 0, in->data, in->size);
     } else {
         describe(in, &h);
-        put_used_image(m, in, &h, flags & IMAGE_TAILS);
+        put_used_image(m, in, &h, flags & IMAGE_DELTAS);
         change(m, in);
     }
     if (flags & IMAGE_SEAL) {
         seal_all(m);
     }
-    if (flags & IMAGE_PROVE) {
-        prove_all(m);
+    if (flags & IMAGE_SUM) {
+        sum_all(m);
     }
     set_length(m, flags & IMAGE_CUT);
     return flags;

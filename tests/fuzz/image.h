@@ -27,16 +27,20 @@ uint64_t input_take(Input *in, int bytes);
  * IMAGE_SEAL: then all checksums are made right, so that what is behind them
  *             can be reached.
  * IMAGE_CUT: the file is a bit too short.
- * IMAGE_PROVE: all proofs of roots are made right.
- * IMAGE_TAILS: there is a root with tails, whose proof is wrong.
+ * IMAGE_SUM: all datasums of roots are made right.
+ * IMAGE_DELTAS: there is a root with deltas, whose datasums are wrong if there
+ *               is data.
  */
 #define IMAGE_RAW       0x01
 #define IMAGE_SEAL      0x02
 #define IMAGE_CUT       0x04
 #define IMAGE_REPAIR    0x08 /* for the user of the image */
 #define IMAGE_READONLY  0x10
-#define IMAGE_PROVE     0x20
-#define IMAGE_TAILS     0x40
+#define IMAGE_SUM       0x20
+#define IMAGE_DELTAS    0x40
+
+/* Of all images that are made here; users of image_put() can take another */
+#define IMAGE_KEY       0x123456789abcdefULL
 
 uint8_t image_make(Memory *m, Input *in);
 

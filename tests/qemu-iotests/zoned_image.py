@@ -29,7 +29,12 @@ SMALL = {
 # What zap -p prints before the sector that the data went to
 APPENDED = 'After zap done, the append sector is '
 
-# Where zone 0 begins in the file of a small image
+# Each block of metadata, and where its two copies are in the file of a small
+# image, whose table is one block; and where zone 0 begins
+BLOCK = 4 * KIB
+HEADER_OFFSETS = (0, 512 * KIB)
+ROOT_OFFSETS = (4 * KIB, 516 * KIB)
+TABLE_OFFSETS = (8 * KIB, 520 * KIB)
 DATA_OFFSET = 1 * MIB
 
 STATES = {

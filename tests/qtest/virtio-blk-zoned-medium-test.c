@@ -27,9 +27,12 @@ static void test_zone_error_policy(void)
     disk_free(d);
 }
 
+/* IMAGE_OPTIONS, but nothing is written to the image when it is opened */
+#define NO_CONVENTIONAL IMAGE_OPTIONS ",conventional_zones=0"
+
 /* Places in the image, in sectors */
-#define ROOT(copy)  ((2 + (copy)) * 8)
-#define TABLE(copy) ((4 + (copy)) * 8)
+#define ROOT(copy)  ((copy) * 1024 + 8)
+#define TABLE(copy) ((copy) * 1024 + 16)
 #define ANYWHERE    -1
 
 /* The zones are the last part of the image */
@@ -70,7 +73,7 @@ static Disk *disk_probe_faulty(char *image, const char *iotype, int64_t sector,
 /* A disk whose medium fails the first write to zone 2, once */
 static Disk *disk_new_failing(const char *device_options)
 {
-    char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    char *image = image_new(IMAGE_SIZE, NO_CONVENTIONAL);
     Disk *d = disk_probe_faulty(image, "write", image_sector(image, 2 * ZONE),
                                 EIO, 1, device_options);
 
@@ -225,7 +228,7 @@ static const MediumCase medium_cases[] = {
 static Disk *disk_new_for_case(const MediumCase *c, int error, int times,
                                const char *device_options)
 {
-    char *image = image_new(IMAGE_SIZE, IMAGE_OPTIONS);
+    char *image = image_new(IMAGE_SIZE, NO_CONVENTIONAL);
     int64_t sector = c->sector == ZONE_2 ? image_sector(image, 2 * ZONE)
                                          : c->sector;
     Disk *d = disk_probe_faulty(image, c->iotype, sector, error, times,
@@ -369,7 +372,7 @@ static void test_medium_report(void)
  */
 static void test_medium_open_close(void)
 {
-    Disk *d = disk_probe_faulty(image_new(IMAGE_SIZE, IMAGE_OPTIONS), "flush",
+    Disk *d = disk_probe_faulty(image_new(IMAGE_SIZE, NO_CONVENTIONAL), "flush",
                                 ANYWHERE, EIO, 1, ",werror=stop");
 
     disk_start(d, F_VERSION_1 | F_ZONED);

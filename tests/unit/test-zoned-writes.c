@@ -102,12 +102,14 @@ static void file_init(TestFile *f)
             .write_granularity = GRANULARITY,
         },
         .max_append_bytes = ZONE_SIZE,
+        .datasum_key = 12345,
     };
-    ZonedRoot root = { .generation = 1, .clean = true };
+    ZonedRoot root = { .generation = 1, .table_blocks = 1, .clean = true };
     int copy;
 
     g_assert(zoned_header_check(&h, &error_abort));
     zoned_header_init(&h);
+    g_assert_cmpuint(zoned_table_blocks(&h), ==, root.table_blocks);
     *f = (TestFile) { .size = zoned_file_size(&h) };
     f->data = g_malloc0(f->size);
     for (copy = 0; copy < ZONED_COPIES; copy++) {
@@ -116,11 +118,8 @@ static void file_init(TestFile *f)
                                f->data + zoned_table_offset(&h, copy, 0));
     }
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        uint8_t *blocks = f->data + copy * ZONED_BLOCK_SIZE;
-
-        zoned_header_encode(&h, blocks);
-        zoned_root_encode(&h, &root,
-                          blocks + ZONED_ROOT_BLOCK * ZONED_BLOCK_SIZE);
+        zoned_header_encode(&h, f->data + zoned_header_offset(copy));
+        zoned_root_encode(&h, &root, f->data + zoned_root_offset(copy));
     }
 }
 
