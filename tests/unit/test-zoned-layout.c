@@ -13,33 +13,12 @@
 #include "qemu/cutils.h"
 #include "qemu/units.h"
 #include "block/block.h"
-#include "block/zoned-layout.h"
+#include "zoned-layout-test.h"
 
 #define SECTOR 512
 
-/* Some zones more than one block of the table holds; the last one is short */
-#define NR_ZONES (ZONED_ZONES_PER_BLOCK + 3)
+/* Of the table of new_header() */
 #define NR_BLOCKS 2
-
-static ZonedHeader new_header(void)
-{
-    ZonedHeader h = {
-        .geometry = {
-            .size = (NR_ZONES - 1) * 64 * KiB + 16 * KiB,
-            .zone_size = 64 * KiB,
-            .zone_capacity = 48 * KiB,
-            .conventional_zones = 2,
-            .max_open_zones = 3,
-            .max_active_zones = 4,
-            .write_granularity = 4096,
-        },
-        .max_append_bytes = 32 * KiB,
-    };
-
-    zoned_header_init(&h);
-    h.datasum_key = 12345;
-    return h;
-}
 
 static ZonedRoot new_root(uint64_t generation)
 {
