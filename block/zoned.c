@@ -637,7 +637,6 @@ static void warn_of_no_flush(BlockDriverState *bs)
 static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {
-    ERRP_GUARD();
     BDRVZonedState *s = bs->opaque;
     int ret;
 
