@@ -149,10 +149,7 @@ class Guest:
             command += disk.qemu_args(index)
         self.command = command + list(args)
         self.stderr = os.path.join(self.directory, 'stderr')
-        with open(self.stderr, 'wb') as stderr:
-            self.qemu = subprocess.Popen(self.command, stderr=stderr,
-                                         stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE)
+        self.qemu = self.start_qemu()
         self.pending = b''
 
     def __enter__(self):
@@ -166,6 +163,13 @@ class Guest:
     def __exit__(self, *_exc):
         self.kill()
         shutil.rmtree(self.directory)
+
+    def start_qemu(self, *more_args):
+        """Start a QEMU with the guest's devices; it need not be the first."""
+        with open(self.stderr, 'ab') as stderr:
+            return subprocess.Popen(self.command + list(more_args),
+                                    stderr=stderr, stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE)
 
     def _add_programs(self, initrd, programs, inner_kit):
         """An initramfs can be several archives, one after the other."""
