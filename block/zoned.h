@@ -44,6 +44,27 @@ typedef struct BDRVZonedState {
     bool not_loaded;
 } BDRVZonedState;
 
+/* Whether the image belongs to another QEMU, before or after a migration */
+static inline bool zoned_is_inactive(BlockDriverState *bs)
+{
+    return bs->open_flags & BDRV_O_INACTIVE;
+}
+
+/*
+ * zoned-open.c: callbacks of the driver, and what zoned_co_check() needs to
+ * read the metadata again.
+ */
+int zoned_open(BlockDriverState *bs, QDict *options, int flags, Error **errp);
+void zoned_close(BlockDriverState *bs);
+int coroutine_fn zoned_reload(BlockDriverState *bs, Error **errp);
+void coroutine_fn zoned_co_invalidate_cache(BlockDriverState *bs,
+                                            Error **errp);
+int zoned_inactivate(BlockDriverState *bs);
+int zoned_reopen_prepare(BDRVReopenState *reopen_state,
+                         BlockReopenQueue *queue, Error **errp);
+void zoned_reopen_commit(BDRVReopenState *reopen_state);
+void zoned_reopen_commit_post(BDRVReopenState *reopen_state);
+
 /* zoned-create.c */
 extern QemuOptsList zoned_create_opts;
 int coroutine_fn zoned_co_create(BlockdevCreateOptions *opts, Error **errp);
