@@ -100,13 +100,7 @@ static int raw_zoned_limits(BlockDriverState *file, uint64_t offset,
         size = length - MIN(length, offset);
     }
 
-    bl->zoned = fl->zoned;
-    bl->zone_size = fl->zone_size;
-    bl->nr_zones = DIV_ROUND_UP(size, fl->zone_size);
-    bl->max_append_sectors = fl->max_append_sectors;
-    bl->max_open_zones = fl->max_open_zones;
-    bl->max_active_zones = fl->max_active_zones;
-    bl->write_granularity = fl->write_granularity;
+    bdrv_zone_limits_copy(bl, fl, size);
     return 0;
 }
 

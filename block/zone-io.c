@@ -22,6 +22,18 @@ static bool zoned_node_has_zones(BlockDriverState *bs)
     return bs->bl.zoned != BLK_Z_NONE && bs->bl.zone_size;
 }
 
+void bdrv_zone_limits_copy(BlockLimits *to, const BlockLimits *from,
+                           uint64_t bytes)
+{
+    to->zoned = from->zoned;
+    to->zone_size = from->zone_size;
+    to->nr_zones = DIV_ROUND_UP(bytes, from->zone_size);
+    to->max_append_sectors = from->max_append_sectors;
+    to->max_open_zones = from->max_open_zones;
+    to->max_active_zones = from->max_active_zones;
+    to->write_granularity = from->write_granularity;
+}
+
 /* The end of the zone that starts at @offset, on a disk of @size bytes */
 static int64_t zone_end(BlockDriverState *bs, int64_t offset, int64_t size)
 {

@@ -36,6 +36,17 @@ static inline bool bdrv_zone_op_changes_data(BlockZoneOp op)
 }
 
 /**
+ * bdrv_zone_limits_copy - the limits of a driver that passes zones through
+ * @to: the limits of its node
+ * @from: the limits of the child, which is zoned
+ * @bytes: size of the node
+ *
+ * For bdrv_refresh_limits.  Only the fields that describe zones are set.
+ */
+void bdrv_zone_limits_copy(BlockLimits *to, const BlockLimits *from,
+                           uint64_t bytes);
+
+/**
  * bdrv_co_zone_report - describe zones (virtio 1.3, 5.2.6,
  * VIRTIO_BLK_T_ZONE_REPORT)
  * @bs: the node
