@@ -15,6 +15,7 @@
 #include "qemu/cutils.h"
 #include "block/block_int.h"
 #include "block/thread-pool.h"
+#include "block/zone-set.h"
 #include "host-zoned.h"
 #include "trace.h"
 
@@ -391,35 +392,27 @@ static int for_each_zone(const MgmtWork *work,
     return 0;
 }
 
-/* Why @op does not work on @zone, or 0 */
-static int mgmt_zone_error(const BlockZoneDescriptor *zone, BlockZoneOp op)
+/*
+ * What @op makes of @zone, or why it does not work.  A state that the drive has
+ * and nobody here knows forbids nothing, and stays.
+ */
+static int state_after(const BlockZoneDescriptor *zone, BlockZoneOp op)
 {
-    switch (zone->state) {
-    case BLK_ZS_NOT_WP:
-        return -BLK_ZERR_INVALID;
-    case BLK_ZS_RDONLY:
-        return -BLK_ZERR_RDONLY;
-    case BLK_ZS_OFFLINE:
-        return -BLK_ZERR_OFFLINE;
-    case BLK_ZS_EMPTY:
-        return op == BLK_ZO_CLOSE ? -BLK_ZERR_INVALID : 0;
-    case BLK_ZS_FULL:
-        return op == BLK_ZO_OPEN || op == BLK_ZO_CLOSE ? -BLK_ZERR_INVALID : 0;
-    default:
-        return 0;
-    }
+    return blk_zone_state_name(zone->state) ? zone_next_state(op, zone->state)
+                                            : (int)zone->state;
 }
 
 /* Put @zone to the work @opaque, unless that does not work on it */
 static int add_to_work(const BlockZoneDescriptor *zone, void *opaque)
 {
     MgmtWork *work = opaque;
-    int ret = mgmt_zone_error(zone, work->op);
+    int ret = state_after(zone, work->op);
 
-    if (ret == 0) {
-        work->bytes += zone->length;
+    if (ret < 0) {
+        return ret;
     }
-    return ret;
+    work->bytes += zone->length;
+    return 0;
 }
 
 /*
@@ -464,24 +457,19 @@ static int reset_run(MgmtWork *run)
     return ret;
 }
 
-/* Put @zone to those before it in the run @opaque if it is to be reset */
+/* Put @zone to those before it in the run @opaque if it would change */
 static int add_to_run(const BlockZoneDescriptor *zone, void *opaque)
 {
     MgmtWork *run = opaque;
 
-    switch (zone->state) {
-    case BLK_ZS_IOPEN:
-    case BLK_ZS_EOPEN:
-    case BLK_ZS_CLOSED:
-    case BLK_ZS_FULL:
-        if (!run->bytes) {
-            run->offset = zone->start;
-        }
-        run->bytes += zone->length;
-        return 0;
-    default:
+    if (state_after(zone, run->op) == zone->state) {
         return reset_run(run);
     }
+    if (!run->bytes) {
+        run->offset = zone->start;
+    }
+    run->bytes += zone->length;
+    return 0;
 }
 
 /*

@@ -121,6 +121,12 @@ static const int next_state[][ZONE_NR_STATES] = {
     },
 };
 
+int zone_next_state(BlockZoneOp op, BlockZoneState state)
+{
+    assert(op <= BLK_ZO_RESET_ALL && state < ZONE_NR_STATES);
+    return next_state[op][state];
+}
+
 static bool state_is_open(BlockZoneState state)
 {
     return state == BLK_ZS_IOPEN || state == BLK_ZS_EOPEN;
@@ -312,12 +318,8 @@ int zone_set_load(ZoneSet *zs, uint32_t i, BlockZoneState state, uint64_t wp)
 
     switch (state) {
     case BLK_ZS_EMPTY:
-        if (wp != 0) {
-            return -EINVAL;
-        }
-        break;
     case BLK_ZS_CLOSED:
-        if (wp == 0 || wp == zone_geometry_capacity(&zs->geometry, i)) {
+        if (state != zone_geometry_state(&zs->geometry, i, wp)) {
             return -EINVAL;
         }
         break;
@@ -376,8 +378,7 @@ int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i)
     Zone *z = get_zone(zs, i);
     int next, ret;
 
-    assert(op <= BLK_ZO_RESET_ALL);
-    next = next_state[op][z->state];
+    next = zone_next_state(op, z->state);
     if (next < 0) {
         return next;
     }
@@ -390,18 +391,6 @@ int zone_set_mgmt(ZoneSet *zs, BlockZoneOp op, uint32_t i)
     }
     set_state(zs, i, next);
     return 0;
-}
-
-/* The state of zone @i without a fault, and while it is not open */
-static BlockZoneState state_by_wp(const ZoneSet *zs, uint32_t i)
-{
-    uint64_t wp = zone_set_wp(zs, i);
-
-    if (wp == 0) {
-        return BLK_ZS_EMPTY;
-    }
-    return wp == zone_geometry_capacity(&zs->geometry, i) ? BLK_ZS_FULL
-                                                          : BLK_ZS_CLOSED;
 }
 
 int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i)
@@ -418,7 +407,7 @@ int zone_set_fault(ZoneSet *zs, BlockZoneFault fault, uint32_t i)
     } else if (fault == BLK_ZF_OFFLINE) {
         next = BLK_ZS_OFFLINE;
     } else if (state_is_failed(state)) {
-        next = state_by_wp(zs, i);
+        next = zone_geometry_state(&zs->geometry, i, zone_set_wp(zs, i));
     }
     if (next == state) {
         return 0;
@@ -572,7 +561,7 @@ void zone_set_write_end(ZoneSet *zs, uint32_t i, uint64_t wp)
 
     assert(wp <= z->wp);
     if (state_is_active(z->state) &&
-        wp == zone_geometry_capacity(&zs->geometry, i)) {
+        zone_geometry_state(&zs->geometry, i, wp) == BLK_ZS_FULL) {
         set_state(zs, i, BLK_ZS_FULL);
     }
 }

@@ -611,8 +611,7 @@ bool zoned_entry_parse(const ZonedHeader *h, uint32_t i, uint64_t entry,
 
     switch (entry >> ENTRY_WP_BITS) {
     case ENTRY_BY_WP:
-        *state = *wp == 0 ? BLK_ZS_EMPTY :
-                 *wp == capacity ? BLK_ZS_FULL : BLK_ZS_CLOSED;
+        *state = zone_geometry_state(&h->geometry, i, *wp);
         break;
     case ENTRY_FINISHED:
         *state = BLK_ZS_FULL;

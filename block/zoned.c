@@ -13,6 +13,7 @@
 #include "qemu/module.h"
 #include "qemu/option.h"
 #include "block/block_int.h"
+#include "block/zone-io.h"
 #include "trace.h"
 #include "zoned.h"
 
@@ -323,9 +324,8 @@ static int coroutine_fn zone_mgmt_one(BlockDriverState *bs, BlockZoneOp op,
         if (zoned_meta_emptied(&s->meta, i, old_wp)) {
             zoned_discards_add(&s->discards, i);
         }
-    } else if (op == BLK_ZO_FINISH || op == BLK_ZO_RESET ||
-               (op == BLK_ZO_RESET_ALL &&
-                zone_set_state(zones, i) != old_state)) {
+    } else if (bdrv_zone_op_changes_data(op) &&
+               zone_set_state(zones, i) != old_state) {
         zoned_meta_changed(&s->meta, i);
     }
     return 0;

@@ -98,6 +98,35 @@ static inline uint64_t zone_geometry_capacity(const ZoneGeometry *g, uint32_t i)
                                                : MIN(length, g->zone_capacity);
 }
 
+/*
+ * The state of sequential zone @i with data up to @wp, relative to its start,
+ * if the zone is neither open nor finished, and has not failed
+ */
+static inline BlockZoneState zone_geometry_state(const ZoneGeometry *g,
+                                                 uint32_t i, uint64_t wp)
+{
+    if (wp == 0) {
+        return BLK_ZS_EMPTY;
+    }
+    return wp == zone_geometry_capacity(g, i) ? BLK_ZS_FULL : BLK_ZS_CLOSED;
+}
+
+/**
+ * zone_next_state - what an operation makes of a zone, as far as its state says
+ * @op: the operation
+ * @state: the state of the zone
+ *
+ * This is the table of transitions, for those whose zones are kept elsewhere.
+ * Limits on open and active zones are not looked at, and neither is the write
+ * pointer: a close of an open zone without data makes it empty.
+ *
+ * Returns: the state afterwards, or
+ *
+ * * -BLK_ZERR_INVALID - @state forbids @op, or the zone is conventional
+ * * -BLK_ZERR_RDONLY, -BLK_ZERR_OFFLINE - the zone has failed
+ */
+int zone_next_state(BlockZoneOp op, BlockZoneState state);
+
 typedef struct ZoneSet ZoneSet;
 
 /**

@@ -178,6 +178,7 @@ static void test_medium_error_stop_queue(void)
 /* What precedes the requests */
 typedef enum {
     NEW_ZONE,                   /* nothing */
+    OPEN_ZONE,                  /* it is open, without data */
     WRITTEN_ZONE,               /* its first granule is written */
     RESET_ZONE,                 /* a reset after a write that was flushed */
 } Before;
@@ -222,7 +223,7 @@ static const MediumCase medium_cases[] = {
     { "write", ROOT(0), true, NEW_ZONE, T_APPEND, 1, 8, ZS_IOPEN, 8 },
     { "flush", ANYWHERE, true, NEW_ZONE, T_APPEND, 1, 8, ZS_IOPEN, 8 },
     { "write", TABLE(1), true, NEW_ZONE, T_FINISH, 1, 0, ZS_FULL, 0 },
-    { "flush", ANYWHERE, true, NEW_ZONE, T_RESET, 1, 0, ZS_EMPTY, 0 },
+    { "flush", ANYWHERE, true, OPEN_ZONE, T_RESET, 1, 0, ZS_EMPTY, 0 },
 };
 
 static Disk *disk_new_for_case(const MediumCase *c, int error, int times,
@@ -238,7 +239,10 @@ static Disk *disk_new_for_case(const MediumCase *c, int error, int times,
                    sector, strerror(error), c->requests, c->type, c->sync);
     /* A driver that cannot flush gets no write cache */
     disk_start(d, F_VERSION_1 | F_ZONED | (c->sync ? 0 : F_FLUSH));
-    if (c->before != NEW_ZONE) {
+    if (c->before == OPEN_ZONE) {
+        g_assert_cmpint(zone_op(d, T_OPEN, 2 * ZONE), ==, S_OK);
+    }
+    if (c->before == WRITTEN_ZONE || c->before == RESET_ZONE) {
         g_assert_cmpint(write_sectors(d, 2 * ZONE, GRANULE), ==, S_OK);
     }
     if (c->before == RESET_ZONE) {
