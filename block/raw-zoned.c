@@ -19,9 +19,8 @@
  * Whether a window is made of whole zones.  @length is the length of the disk.
  * If not, an error names what is wrong.
  */
-static bool raw_zoned_window_fits(uint64_t zone_size, int64_t length,
-                                  uint64_t offset, bool has_size,
-                                  uint64_t size, Error **errp)
+static bool window_fits(uint64_t zone_size, int64_t length, uint64_t offset,
+                        bool has_size, uint64_t size, Error **errp)
 {
     if (!QEMU_IS_ALIGNED(offset, zone_size)) {
         error_setg(errp, "offset (%" PRIu64 ") is not a multiple of the zone "
@@ -58,8 +57,8 @@ int raw_zoned_check(BlockDriverState *file, uint64_t offset, bool has_size,
         error_setg_errno(errp, -length, "Could not get image size");
         return length;
     }
-    return raw_zoned_window_fits(file->bl.zone_size, length, offset, has_size,
-                                 size, errp) ? 0 : -EINVAL;
+    return window_fits(file->bl.zone_size, length, offset, has_size, size,
+                       errp) ? 0 : -EINVAL;
 }
 
 BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
@@ -75,9 +74,8 @@ BlockDriverState *raw_zoned_reopen_file(BlockDriverState *bs,
  * The zones of a window on @file; none if there are none.  Returns 0, or a
  * negative errno with an error.
  */
-static int raw_zoned_limits(BlockDriverState *file, uint64_t offset,
-                            bool has_size, uint64_t size, BlockLimits *bl,
-                            Error **errp)
+static int window_limits(BlockDriverState *file, uint64_t offset, bool has_size,
+                         uint64_t size, BlockLimits *bl, Error **errp)
 {
     const BlockLimits *fl = &file->bl;
     int64_t length;
@@ -92,8 +90,8 @@ static int raw_zoned_limits(BlockDriverState *file, uint64_t offset,
         return length;
     }
     /* A host-aware disk without its zones is an ordinary disk */
-    if (!raw_zoned_window_fits(fl->zone_size, length, offset, has_size, size,
-                               fl->zoned == BLK_Z_HM ? errp : NULL)) {
+    if (!window_fits(fl->zone_size, length, offset, has_size, size,
+                     fl->zoned == BLK_Z_HM ? errp : NULL)) {
         return fl->zoned == BLK_Z_HM ? -EINVAL : 0;
     }
     if (!has_size) {
@@ -107,14 +105,14 @@ static int raw_zoned_limits(BlockDriverState *file, uint64_t offset,
 void raw_zoned_refresh_limits(BlockDriverState *bs, uint64_t offset,
                               bool has_size, uint64_t size, Error **errp)
 {
-    raw_zoned_limits(bs->file->bs, offset, has_size, size, &bs->bl, errp);
+    window_limits(bs->file->bs, offset, has_size, size, &bs->bl, errp);
 }
 
 /*
  * Whether a device has @bs, perhaps below other windows.  It has told its guest
  * what the zones are like; tools look when they need to know.
  */
-static bool raw_zoned_has_device(BlockDriverState *bs)
+static bool has_device(BlockDriverState *bs)
 {
     BlockBackend *blk;
 
@@ -132,8 +130,8 @@ static bool raw_zoned_has_device(BlockDriverState *bs)
 }
 
 /* Whether a user of @bs can go on with @now, who was told of @told */
-static bool raw_zoned_is_as_told(BlockDriverState *bs, const char *what,
-                                 uint64_t told, uint64_t now, Error **errp)
+static bool is_as_told(BlockDriverState *bs, const char *what, uint64_t told,
+                       uint64_t now, Error **errp)
 {
     if (told == now) {
         return true;
@@ -154,10 +152,10 @@ int raw_zoned_check_reopen(BlockDriverState *bs, BlockDriverState *file,
     int ret;
 
     /* A disk that becomes host-managed is checked with its permissions */
-    if (told->zoned != BLK_Z_HM || !raw_zoned_has_device(bs)) {
+    if (told->zoned != BLK_Z_HM || !has_device(bs)) {
         return 0;
     }
-    ret = raw_zoned_limits(file, offset, has_size, size, &bl, errp);
+    ret = window_limits(file, offset, has_size, size, &bl, errp);
     if (ret < 0) {
         return ret;
     }
@@ -165,19 +163,16 @@ int raw_zoned_check_reopen(BlockDriverState *bs, BlockDriverState *file,
         size = MAX(bdrv_getlength(file), 0);
         size -= MIN(size, offset);
     }
-    if (raw_zoned_is_as_told(bs, "zone size", told->zone_size, bl.zone_size,
-                             errp) &&
-        raw_zoned_is_as_told(bs, "size", length, size, errp) &&
-        raw_zoned_is_as_told(bs, "limit on open zones", told->max_open_zones,
-                             bl.max_open_zones, errp) &&
-        raw_zoned_is_as_told(bs, "limit on active zones",
-                             told->max_active_zones, bl.max_active_zones,
-                             errp) &&
-        raw_zoned_is_as_told(bs, "longest append, in sectors,",
-                             told->max_append_sectors, bl.max_append_sectors,
-                             errp) &&
-        raw_zoned_is_as_told(bs, "write granularity", told->write_granularity,
-                             bl.write_granularity, errp)) {
+    if (is_as_told(bs, "zone size", told->zone_size, bl.zone_size, errp) &&
+        is_as_told(bs, "size", length, size, errp) &&
+        is_as_told(bs, "limit on open zones", told->max_open_zones,
+                   bl.max_open_zones, errp) &&
+        is_as_told(bs, "limit on active zones", told->max_active_zones,
+                   bl.max_active_zones, errp) &&
+        is_as_told(bs, "longest append, in sectors,", told->max_append_sectors,
+                   bl.max_append_sectors, errp) &&
+        is_as_told(bs, "write granularity", told->write_granularity,
+                   bl.write_granularity, errp)) {
         return 0;
     }
     return -EINVAL;

@@ -12,12 +12,12 @@
 #include "block/zone-io.h"
 #include "trace.h"
 
-static bool zoned_node_is_inserted(BlockDriverState *bs)
+static bool is_inserted(BlockDriverState *bs)
 {
     return bs && bs->drv && bdrv_is_inserted(bs);
 }
 
-static bool zoned_node_has_zones(BlockDriverState *bs)
+static bool has_zones(BlockDriverState *bs)
 {
     return bs->bl.zoned != BLK_Z_NONE && bs->bl.zone_size;
 }
@@ -41,7 +41,7 @@ static int64_t zone_end(BlockDriverState *bs, int64_t offset, int64_t size)
 }
 
 /* Whether @bs can be changed at all, as writes check it */
-static int zoned_check_writable(BlockDriverState *bs)
+static int check_writable(BlockDriverState *bs)
 {
     if (bdrv_is_read_only(bs) || bdrv_has_readonly_bitmaps(bs)) {
         return -EPERM;
@@ -53,7 +53,7 @@ static int zoned_check_writable(BlockDriverState *bs)
  * Called when nothing that is ordered before the request is in flight any
  * more; the node may have lost its driver meanwhile.
  */
-static int zoned_check_before_change(BdrvChild *child)
+static int check_before_change(BdrvChild *child)
 {
     BlockDriverState *bs = child->bs;
 
@@ -67,13 +67,12 @@ static int zoned_check_before_change(BdrvChild *child)
     return bs->drv ? 0 : -ENOMEDIUM;
 }
 
-static int zone_report_check(BlockDriverState *bs, int64_t offset,
-                             int64_t *size)
+static int check_report(BlockDriverState *bs, int64_t offset, int64_t *size)
 {
-    if (!zoned_node_is_inserted(bs)) {
+    if (!is_inserted(bs)) {
         return -ENOMEDIUM;
     }
-    if (!zoned_node_has_zones(bs) || !bs->drv->bdrv_co_zone_report) {
+    if (!has_zones(bs) || !bs->drv->bdrv_co_zone_report) {
         return -ENOTSUP;
     }
 
@@ -99,7 +98,7 @@ int coroutine_fn bdrv_co_zone_report(BlockDriverState *bs, int64_t offset,
 
     trace_bdrv_co_zone_report(bs, offset, *nr_zones);
 
-    ret = zone_report_check(bs, offset, &size);
+    ret = check_report(bs, offset, &size);
     if (ret < 0) {
         return ret;
     }
@@ -139,7 +138,7 @@ int coroutine_fn bdrv_co_zone_check_span(BlockDriverState *bs, int64_t offset,
     int64_t end = offset + bytes;
     IO_CODE();
 
-    if (!zoned_node_has_zones(bs) || bytes == 0 ||
+    if (!has_zones(bs) || bytes == 0 ||
         offset / zone_size == (end - 1) / zone_size) {
         return 0;
     }
@@ -195,18 +194,18 @@ int coroutine_fn bdrv_co_zone_check_unaligned(BlockDriverState *bs,
     return bdrv_zone_write_error(zone.state) ?: -BLK_ZERR_NOT_AT_WP;
 }
 
-static int zone_mgmt_check(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                           int64_t *size)
+static int check_mgmt(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      int64_t *size)
 {
     int ret;
 
-    if (!zoned_node_is_inserted(bs)) {
+    if (!is_inserted(bs)) {
         return -ENOMEDIUM;
     }
-    if (!zoned_node_has_zones(bs) || !bs->drv->bdrv_co_zone_mgmt) {
+    if (!has_zones(bs) || !bs->drv->bdrv_co_zone_mgmt) {
         return -ENOTSUP;
     }
-    ret = zoned_check_writable(bs);
+    ret = check_writable(bs);
     if (ret < 0) {
         return ret;
     }
@@ -243,7 +242,7 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
 
     trace_bdrv_co_zone_mgmt(bs, blk_zone_op_name(op), offset, bytes);
 
-    ret = zone_mgmt_check(bs, offset, bytes, &size);
+    ret = check_mgmt(bs, offset, bytes, &size);
     if (ret < 0) {
         return ret;
     }
@@ -256,7 +255,7 @@ int coroutine_fn bdrv_co_zone_mgmt(BdrvChild *child, BlockZoneOp op,
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_WRITE);
     bdrv_make_request_serialising(&req, 1);
 
-    ret = zoned_check_before_change(child);
+    ret = check_before_change(child);
     if (ret < 0) {
         goto out;
     }
@@ -276,13 +275,12 @@ out:
     return ret;
 }
 
-static int zone_fault_check(BlockDriverState *bs, int64_t offset,
-                            int64_t *size)
+static int check_fault(BlockDriverState *bs, int64_t offset, int64_t *size)
 {
-    if (!zoned_node_is_inserted(bs)) {
+    if (!is_inserted(bs)) {
         return -ENOMEDIUM;
     }
-    if (!zoned_node_has_zones(bs) || !bs->drv->bdrv_co_zone_set_fault) {
+    if (!has_zones(bs) || !bs->drv->bdrv_co_zone_set_fault) {
         return -ENOTSUP;
     }
     if (bdrv_is_read_only(bs) || (bs->open_flags & BDRV_O_INACTIVE)) {
@@ -309,7 +307,7 @@ int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
 
     trace_bdrv_co_zone_set_fault(bs, fault, offset);
 
-    ret = zone_fault_check(bs, offset, &size);
+    ret = check_fault(bs, offset, &size);
     if (ret < 0) {
         return ret;
     }
@@ -331,21 +329,21 @@ int coroutine_fn bdrv_co_zone_set_fault(BlockDriverState *bs,
     return ret;
 }
 
-static int zone_append_check(BlockDriverState *bs, int64_t offset,
-                             size_t bytes, int64_t *size)
+static int check_append(BlockDriverState *bs, int64_t offset, size_t bytes,
+                        int64_t *size)
 {
     BlockLimits *bl;
     int ret;
 
-    if (!zoned_node_is_inserted(bs)) {
+    if (!is_inserted(bs)) {
         return -ENOMEDIUM;
     }
     bl = &bs->bl;
-    if (!zoned_node_has_zones(bs) || !bl->max_append_sectors ||
+    if (!has_zones(bs) || !bl->max_append_sectors ||
         !bs->drv->bdrv_co_zone_append) {
         return -ENOTSUP;
     }
-    ret = zoned_check_writable(bs);
+    ret = check_writable(bs);
     if (ret < 0) {
         return ret;
     }
@@ -370,10 +368,9 @@ static int zone_append_check(BlockDriverState *bs, int64_t offset,
 }
 
 /* Calls the driver, with what it does not know of @flags done here */
-static int coroutine_fn zoned_driver_append(BlockDriverState *bs,
-                                            int64_t *offset,
-                                            QEMUIOVector *qiov,
-                                            BdrvRequestFlags flags)
+static int coroutine_fn driver_append(BlockDriverState *bs, int64_t *offset,
+                                      QEMUIOVector *qiov,
+                                      BdrvRequestFlags flags)
 {
     bool emulate_fua = flags & ~bs->supported_write_flags & BDRV_REQ_FUA;
     int ret;
@@ -403,7 +400,7 @@ int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
     trace_bdrv_co_zone_append(bs, *offset, qiov->size, flags);
     assert(!(flags & ~(BDRV_REQ_FUA | BDRV_REQ_REGISTERED_BUF)));
 
-    ret = zone_append_check(bs, *offset, qiov->size, &size);
+    ret = check_append(bs, *offset, qiov->size, &size);
     if (ret < 0) {
         return ret;
     }
@@ -415,12 +412,12 @@ int coroutine_fn bdrv_co_zone_append(BdrvChild *child, int64_t *offset,
                                BDRV_TRACKED_WRITE);
     bdrv_wait_serialising_requests(&req);
 
-    ret = zoned_check_before_change(child);
+    ret = check_before_change(child);
     if (ret < 0) {
         goto out;
     }
 
-    ret = zoned_driver_append(bs, &where, qiov, flags);
+    ret = driver_append(bs, &where, qiov, flags);
     trace_bdrv_co_zone_append_done(bs, where, qiov->size, ret);
 
     if (ret < 0) {

@@ -477,8 +477,7 @@ int zone_set_check_read(const ZoneSet *zs, uint64_t offset, uint64_t bytes)
  * Admit a write that lies inside sequential zone @i; @pos is relative to the
  * zone's start.
  */
-static int zone_write_begin(ZoneSet *zs, uint32_t i, uint64_t pos,
-                            uint64_t bytes)
+static int write_begin(ZoneSet *zs, uint32_t i, uint64_t pos, uint64_t bytes)
 {
     Zone *z = get_sequential_zone(zs, i);
     uint64_t capacity = zone_geometry_capacity(&zs->geometry, i);
@@ -524,7 +523,7 @@ int zone_set_write_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes)
     if (zone_geometry_is_conventional(g, i)) {
         return 0;
     }
-    return zone_write_begin(zs, i, offset - zone_geometry_start(g, i), bytes);
+    return write_begin(zs, i, offset - zone_geometry_start(g, i), bytes);
 }
 
 int zone_set_append_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes,
@@ -547,7 +546,7 @@ int zone_set_append_begin(ZoneSet *zs, uint64_t offset, uint64_t bytes,
         return -BLK_ZERR_INVALID;
     }
     wp = zone_set_wp(zs, i);
-    ret = zone_write_begin(zs, i, wp, bytes);
+    ret = write_begin(zs, i, wp, bytes);
     if (ret < 0) {
         return ret;
     }

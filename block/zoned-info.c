@@ -8,7 +8,7 @@
 #include "qapi/qapi-types-block-core.h"
 #include "zoned.h"
 
-static ZoneStateCounts *zone_state_counts(const ZoneSet *zones)
+static ZoneStateCounts *count_states(const ZoneSet *zones)
 {
     ZoneStateCounts *c = g_new(ZoneStateCounts, 1);
 
@@ -44,7 +44,7 @@ ImageInfoSpecific *zoned_specific_info(const BDRVZonedState *s)
         .data_offset = m->header.data_offset,
         .max_zones = zoned_max_zones(&m->header),
         .cut_zones = s->cut_zones,
-        .zones = zone_state_counts(m->zones),
+        .zones = count_states(m->zones),
     };
     *info = (ImageInfoSpecific) {
         .type = IMAGE_INFO_SPECIFIC_KIND_ZONED,

@@ -122,7 +122,7 @@ static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
     return ret;
 }
 
-static void zoned_unload(BlockDriverState *bs)
+static void unload(BlockDriverState *bs)
 {
     BDRVZonedState *s = bs->opaque;
 
@@ -165,7 +165,7 @@ int zoned_open(BlockDriverState *bs, QDict *options, int flags, Error **errp)
     if (!s->damaged) {
         ret = load_meta(bs, &s->meta, flags, errp);
         if (ret < 0) {
-            zoned_unload(bs);
+            unload(bs);
             return ret;
         }
         zoned_discards_init(&s->discards, bs, &s->meta.header.geometry,
@@ -223,7 +223,7 @@ void zoned_close(BlockDriverState *bs)
                      "image when it was closed: %s",
                      bdrv_get_device_or_node_name(bs), strerror(-ret));
     }
-    zoned_unload(bs);
+    unload(bs);
 }
 
 /*

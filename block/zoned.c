@@ -307,8 +307,8 @@ static int coroutine_fn zoned_co_zone_report(BlockDriverState *bs,
     return 0;
 }
 
-static int coroutine_fn zone_mgmt_one(BlockDriverState *bs, BlockZoneOp op,
-                                      uint32_t i)
+static int coroutine_fn manage_zone(BlockDriverState *bs, BlockZoneOp op,
+                                    uint32_t i)
 {
     BDRVZonedState *s = bs->opaque;
     ZoneSet *zones = s->meta.zones;
@@ -345,7 +345,7 @@ static int coroutine_fn zoned_co_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
         return -EIO;
     }
     for (i = first; i <= last; i++) {
-        ret = zone_mgmt_one(bs, op, i);
+        ret = manage_zone(bs, op, i);
         if (ret < 0) {
             return ret;
         }
