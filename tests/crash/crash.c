@@ -7,6 +7,10 @@
  * and each is opened, held against a model of what the guest was told, checked
  * and used.
  *
+ * The driver blklogwrites is no such medium: it logs a request when that has
+ * ended, so that its log lacks what was in flight at the cut, and does not say
+ * for which writes a flush has waited.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
