@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-#
-# A Linux guest for tests: boots the kit that make-kit makes on the QEMU under
-# test, runs commands in it, and takes its power away.
+"""
+A Linux guest for tests: boots the kit that make-kit makes on the QEMU under
+test, runs commands in it, and takes its power away.
+"""
 
+import argparse
 import base64
 import importlib.machinery
 import importlib.util
@@ -19,6 +21,9 @@ import time
 from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', '..', 'scripts', 'lib'))
+
+from command import CommandError, run   # noqa: E402
 
 # Generous: a guest is emulated, on a machine that may be busy.
 BOOT_SECONDS = 180
@@ -36,16 +41,6 @@ def make_kit():
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     return module
-
-
-def run(*command):
-    """Run a host command; return what it prints."""
-    result = subprocess.run(command, text=True, check=False,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if result.returncode != 0:
-        raise GuestError('%s: exit status %d\n%s' % (
-            ' '.join(command), result.returncode, result.stdout))
-    return result.stdout
 
 
 def size(text):
@@ -430,16 +425,22 @@ def main(cases):
     disks) that the command line names, or all of them.
     """
     cases = {case.__name__.replace('_', '-'): case for case in cases}
-    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(cases):
-        sys.exit('usage: %s BUILD_DIR [%s]...' % (
-            os.path.basename(sys.argv[0]), '|'.join(cases)))
-    build_dir = os.path.abspath(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description='Run cases on guests, all of them if none is named: ' +
+        ', '.join(cases))
+    parser.add_argument('build_dir', metavar='BUILD_DIR', type=os.path.abspath)
+    parser.add_argument('cases', metavar='CASE', nargs='*')
+    args = parser.parse_args()
+    unknown = set(args.cases) - set(cases)
+    if unknown:
+        parser.error('there is no case ' + ', '.join(unknown))
+
     failed = 0
-    for name in sys.argv[2:] or cases:
+    for name in args.cases or cases:
         with tempfile.TemporaryDirectory(prefix='guest-disks-') as directory:
             try:
-                cases[name](build_dir, directory)
-            except GuestError as error:
+                cases[name](args.build_dir, directory)
+            except (GuestError, CommandError) as error:
                 print('not ok - %s\n%s' % (name, error), flush=True)
                 failed += 1
             else:
