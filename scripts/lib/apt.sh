@@ -4,10 +4,11 @@
 # Debian's archive through a private apt configuration: the mirrors that the
 # machine is configured with, other suites, nothing of the system changed.
 
-debian_codename=bookworm
 debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+debian_releases='bookworm|trixie|forky|sid|oldoldstable|oldstable|stable|testing'
+debian_releases+='|unstable'
 
-# Print "URI suite-suffix" for each configured entry of this Debian release
+# Print "URI suite-suffix" for each configured entry of a Debian release
 # (suffix: '', '-updates' or '-security').  apt itself reads the
 # configuration, so every form that it knows is understood.  An entry that is
 # somebody else's may slip through; Debian's key keeps its packages out.
@@ -15,25 +16,22 @@ debian_mirrors() {
     # shellcheck disable=SC2016 # apt expands these
     apt-get indextargets --no-release-info --format \
         '$(REPO_URI) $(RELEASE) $(COMPONENT)' "Created-By: Packages" |
-        sed -nE "s/^(\S+) ($debian_codename|oldstable|stable)(|-.*) main\$/\1 \3/p" |
-        grep -E ' (|-updates|-security)$' |
+        sed -nE "s/^(\S+) ($debian_releases)(|-updates|-security) main\$/\1 \3/p" |
         sort -u
 }
 
-# debian_sources SUITE: print the sources file for SUITE, which is either this
-# release (then with its updates) or another suite of the same mirror.
+# debian_sources SUITE: print the sources file for SUITE of the same mirrors,
+# which is either a release, then with its updates, or bookworm-backports and the
+# like.
 debian_sources() {
     local suite=$1 uri suffix
 
     debian_mirrors | while read -r uri suffix; do
-        if [ "$suite" = "$debian_codename" ]; then
-            suffix=$suite$suffix
-        elif [ -z "$suffix" ]; then
-            suffix=$suite
-        else
+        if [ -n "$suffix" ] && [ "$suite" != "${suite%-*}" ]; then
             continue
         fi
-        printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\n' "$uri" "$suffix"
+        printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\n' \
+            "$uri" "$suite$suffix"
         printf 'Components: main\nSigned-By: %s\n\n' "$debian_keyring"
     done
 }
@@ -52,8 +50,8 @@ debian_apt_setup() {
 
     debian_sources "$suite" > "$dir/sources.d/debian.sources"
     if [ ! -s "$dir/sources.d/debian.sources" ]; then
-        echo "No Debian $debian_codename entry with component main is" \
-             "configured in /etc/apt" >&2
+        echo "No entry of a Debian release with component main is configured" \
+             "in /etc/apt, so there is no mirror to get $suite from" >&2
         return 1
     fi
 

@@ -10,21 +10,21 @@ apt_transport() {
     apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]*)(::| )' || true
 }
 
-# chroot_make ROOT: the least that a Debian can be
+# chroot_make ROOT SUITE: the least that a Debian can be
 chroot_make() {
-    local root=$1 uri
+    local root=$1 suite=$2 uri
 
     uri=$(debian_mirrors | sed -n 's/ $//p' | head -n 1)
     if [ -z "$uri" ]; then
-        echo "No Debian $debian_codename entry with component main is" \
-             "configured in /etc/apt" >&2
+        echo "No entry of a Debian release with component main is configured" \
+             "in /etc/apt" >&2
         return 1
     fi
     rm -rf "$root.new"
     debootstrap --variant=minbase --keyring="$debian_keyring" \
-        --include=ca-certificates "$debian_codename" "$root.new" "$uri"
+        --include=ca-certificates "$suite" "$root.new" "$uri"
     rm -f "$root.new/etc/apt/sources.list"
-    debian_sources "$debian_codename" \
+    debian_sources "$suite" \
         > "$root.new/etc/apt/sources.list.d/debian.sources"
     apt_transport > "$root.new/etc/apt/apt.conf.d/90host"
     # Nothing that is installed there is to be started

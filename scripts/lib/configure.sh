@@ -1,34 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# How QEMU is configured.  For scripts that set $build and source this:
-# $configure_options and the environment.
+# How QEMU is configured.  For scripts that have set $top and $build, called
+# base_load, and source this: $configure_options and the environment.
+# shellcheck disable=SC2154 # variables of base.sh
 
 # QEMU's configure takes the first python3, which has to be Debian's.
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin
 
-# Each feature is named, so that what is built, and with it what the tests
-# find, does not depend on which libraries a machine happens to have.
+# A base may ask for a newer meson than this Debian has: that of its backports.
+if [ -n "$base_meson" ] &&
+   ! dpkg --compare-versions "$(meson --version)" ge "$base_meson"; then
+    if [ ! -e "$build/meson" ]; then
+        mkdir -p "$build/meson.new"
+        dpkg -x "$(BUILD_DIR=$build "$top/scripts/fetch-deb" \
+                       bookworm-backports meson)" "$build/meson.new"
+        mv -T "$build/meson.new" "$build/meson"
+    fi
+    export PATH=$build/meson/usr/bin:$PATH
+    export PYTHONPATH=$build/meson/usr/lib/python3/dist-packages
+fi
+
 # shellcheck disable=SC2034
-configure_options=(
-    --meson=/usr/bin/meson
-    --target-list=x86_64-softmmu
-    # The source package has no firmware; these are Debian's folders for it.
-    # link_firmware() of build-qemu has the other half.
-    --firmwarepath=/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu
-    --without-default-features
-    --enable-werror
-    # It takes a fifth of the time and most of the disk space of a build
-    --disable-debug-info
-    --enable-tcg --enable-kvm --enable-tools --enable-fdt=system
-    --enable-linux-aio --enable-linux-io-uring
-    --enable-vhost-user --enable-vhost-user-blk-server
-    --enable-bochs --enable-cloop --enable-dmg --enable-parallels
-    --enable-qcow1 --enable-qed --enable-vdi --enable-vvfat
-    --enable-replication --enable-live-block-migration
-    --enable-gnutls --enable-zstd
-    --enable-avx2 --enable-malloc-trim
-)
+mapfile -t configure_options < <(base_options)
 if command -v ccache > /dev/null; then
     configure_options+=('--cc=ccache gcc')
     # One cache for clones in different folders
