@@ -80,7 +80,7 @@ class Disk:
                           'format=zoned' % (drive, index, self.path),
                 '-device', device]
 
-    # What the image was asked to have; the format's defaults where it was not.
+    # As the image was asked for; the format's defaults where it was not.
 
     @property
     def zone_size(self):

@@ -126,7 +126,7 @@ class Content(NamedTuple):
 
 
 class History:
-    """What may be in a zone: what was synced, or what was begun since then."""
+    """All that may be in a zone: data that was synced, or begun since then."""
 
     def __init__(self):
         self.synced = Content()

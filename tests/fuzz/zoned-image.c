@@ -169,7 +169,7 @@ static void fill(uint8_t *data, uint64_t offset, size_t bytes)
     }
 }
 
-/* What was written is there, and above it there is nothing */
+/* The data that was written is there, and above it there is nothing */
 static void assert_written(Disk *d, uint64_t offset, size_t bytes,
                            const uint8_t *data)
 {

@@ -10,7 +10,7 @@
 #include "qapi/qmp/qdict.h"
 #include "zoned-image.h"
 
-/* What is the guest's mistake does not stop it */
+/* A mistake of the guest's does not stop it */
 static void test_zone_error_policy(void)
 {
     Disk *d = disk_new_with(",werror=stop,rerror=stop");

@@ -83,7 +83,7 @@ static void test_refused(void)
     assert_refused("partition");
 }
 
-/* What is not known is not taken for a device without zones */
+/* A device of which nothing is known is not taken for one without zones */
 static void test_no_sysfs(void)
 {
     is_partition = false;
@@ -120,7 +120,7 @@ static void test_plain(void)
     }
 }
 
-/* What the kernel calls a refusal depends on the kind of drive */
+/* The kernel's error for a refusal depends on the kind of drive */
 static void test_errors(void)
 {
     g_assert_cmpint(host_zoned_error(0), ==, 0);

@@ -204,7 +204,7 @@ static void finish_all(TestDisk *d)
     }
 }
 
-/* What has reached the disk since the last call */
+/* The requests that have reached the disk since the last call */
 #define assert_reached(disk, expected) do {                     \
         g_assert_cmpstr((disk)->log->str, ==, expected);        \
         g_string_truncate((disk)->log, 0);                      \
@@ -425,7 +425,7 @@ static void coroutine_fn tracked_entry(void *opaque)
     qemu_coroutine_yield();
     t->running = false;
     bdrv_tracked_request_end(&t->req);
-    /* Whoever still looks at it does not survive that */
+    /* A request that still looks at it does not survive that */
     memset(&t->req, 0xff, sizeof(t->req));
     if (t->then) {
         qemu_coroutine_enter(t->then);

@@ -88,7 +88,7 @@ static void test_replace_refused(void)
     g_assert_cmpint(bdrv_replace_node(plain, zoned, &error_abort), ==, 0);
     g_assert_true(raw->file->bs == zoned);
 
-    /* What counts is what is below now, not what the limits remember */
+    /* The check looks at the nodes below, and not at limits of before */
     g_assert_cmpint(raw->bl.zoned, ==, BLK_Z_NONE);
     format = new_format();
     g_assert_null(attach(format, raw, &err));

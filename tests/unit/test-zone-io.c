@@ -223,7 +223,7 @@ static void assert_unaligned(BlockBackend *blk, int64_t offset, int ret)
     g_string_truncate(d->log, 0);
 }
 
-/* What is off the request alignment is not filled up with other data */
+/* A write off the request alignment is not filled up with other data */
 static void test_no_padding(void)
 {
     TestDisk *d;
@@ -256,7 +256,7 @@ static void test_no_padding(void)
     blk_unref(blk);
 }
 
-/* What a device that knows zones cannot read at once; others do */
+/* Reads that a device that knows zones cannot make at once; others do */
 static void test_span(void)
 {
     TestDisk *d;
@@ -548,7 +548,7 @@ static void test_drain(void)
     g_assert_cmpint(report, ==, 0);
     assert_log(d, "open 0+65536, append 65536+4096, report 131072+1");
 
-    /* What comes during the drain waits for its end */
+    /* A request that comes during the drain waits for its end */
     blk_aio_zone_mgmt(blk, BLK_ZO_CLOSE, 0, ZONE, set_result, &late);
     settle();
     assert_log(d, "");
@@ -592,7 +592,7 @@ static void test_throttle(void)
 }
 
 /*
- * What a request leaves behind
+ * Traces that a request leaves
  */
 
 static void test_dirty_bitmap(void)
@@ -649,7 +649,7 @@ static void test_write_cache(void)
     assert_log(d, "append 0+4096, flush");
     g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_FINISH, 0, ZONE), ==, 0);
     assert_log(d, "finish 0+65536, flush");
-    /* That a zone is open does not outlast anything */
+    /* No zone stays open longer than the program runs */
     g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_OPEN, 0, ZONE), ==, 0);
     g_assert_cmpint(blk_zone_mgmt(blk, BLK_ZO_CLOSE, 0, ZONE), ==, 0);
     assert_log(d, "open 0+65536, close 0+65536");

@@ -163,7 +163,7 @@ static void free_device(TestDevice *d)
     g_free(d);
 }
 
-/* What has reached the device since the last call */
+/* The requests that have reached the device since the last call */
 #define assert_log(d, expected) do {                            \
         g_assert_cmpstr((d)->log->str, ==, expected);           \
         g_string_truncate((d)->log, 0);                         \
@@ -629,7 +629,7 @@ static void test_taken_joined(void)
     free_device(d);
 }
 
-/* What the device has taken is not written again, though others went on */
+/* Data that the device has taken is not written again, though others went on */
 static void test_taken_in_part(void)
 {
     TestDevice *d = new_device(BLK_Z_HM);

@@ -289,7 +289,7 @@ static ZoneGeometry random_geometry(void)
     return g;
 }
 
-/* What a medium may hold, and what it may not */
+/* States that a medium may hold, and those that it may not */
 static void random_load(Model *m, ZoneSet *zs)
 {
     static const BlockZoneState states[] = {
@@ -406,7 +406,7 @@ static void random_mgmt(Model *m, ZoneSet *zs, ModelZone *z)
     }
 }
 
-/* That a zone was finished is forgotten with its fault */
+/* A finished zone comes back from a fault as its write pointer says */
 static int model_fault(Model *m, BlockZoneFault fault, ModelZone *z)
 {
     ModelZone usable = *z;

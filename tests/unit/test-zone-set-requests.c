@@ -2,7 +2,7 @@
  * Unit tests for the zone state machine: which requests are refused, and with
  * which error; writes in flight; geometry
  *
- * What is expected is written down here in the words that users see, as
+ * The results are written down here in the words that users see, as
  * tables where possible, and does not share code with the state machine.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -264,7 +264,7 @@ static void test_abort(void)
 {
     ZoneSet *zs = zone_set_new(&plain);
 
-    /* What was written before stays */
+    /* Data that was written before stays */
     write_zone(zs, 1);
     write_zone(zs, 1);
     zone_set_write_end(zs, 1, GRAN);

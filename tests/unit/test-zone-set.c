@@ -1,7 +1,7 @@
 /*
  * Unit tests for the zone state machine: states, operations, faults, limits
  *
- * What is expected is written down here in the words that users see, as
+ * The results are written down here in the words that users see, as
  * tables where possible, and does not share code with the state machine.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -503,7 +503,7 @@ static void test_implicit_close_of_aborted(void)
     write_zone(zs, 2);
     assert_state(zs, 1, "empty");
 
-    /* That gave the active resource back */
+    /* The empty zone has given its active resource back */
     write_zone(zs, 3);
     assert_state(zs, 2, "closed");
     assert_unchanged(zs, try_write(zs, 1), BLK_ZERR_ACTIVE);
@@ -625,7 +625,7 @@ static void test_open_again(void)
     g_assert_cmpint(zone_set_state(zs, 1), ==, BLK_ZS_EMPTY);
     zone_set_free(zs);
 
-    /* What somebody else has made of a zone meanwhile, it is */
+    /* A zone that somebody else has changed meanwhile is as it is now */
     zs = new_with_limits(3, 4);
     load(zs, 1, "full", GRAN);
     load(zs, 2, "offline", GRAN);

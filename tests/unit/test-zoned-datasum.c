@@ -192,7 +192,7 @@ static void test_pieces(void)
 }
 
 /*
- * What a crash leaves instead of the data
+ * Contents that a crash leaves instead of the data
  */
 
 /* A block that ends in its CRC-32, as metadata of file systems does */
@@ -360,7 +360,7 @@ static void test_restart(void)
     zoned_datasums_destroy(&d);
 }
 
-/* What is not known ends what was known, and is not skipped */
+/* A piece without a datasum ends the run, and is not skipped */
 static void test_unknown(void)
 {
     ZonedDatasums d;
@@ -701,7 +701,7 @@ static void test_out_of_order(void)
     image_free(i);
 }
 
-/* What follows more than a root sums up is not copied until the next commit */
+/* Data behind the most that a root sums up is not copied until a commit */
 static void test_limit(void)
 {
     Image *i = image_new();

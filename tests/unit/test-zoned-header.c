@@ -284,7 +284,7 @@ static void test_forged(void)
     }
 }
 
-/* What is odd, but does no harm */
+/* Headers that are odd, but do no harm */
 static void test_accepted(void)
 {
     static const struct {

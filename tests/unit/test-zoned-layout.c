@@ -442,7 +442,7 @@ static void test_root_room_for_deltas(void)
     g_assert(zoned_root_decode(&h, &got, buf));
     assert_same_root(&got, &r);
 
-    /* What would be a third one, behind the block, is read by nobody */
+    /* Nobody reads a third one behind the block */
     g_assert_cmpuint(zoned_root_max_deltas(two_fit + 1), ==, 1);
     g_assert_cmpuint(zoned_root_max_deltas(two_fit), ==, 2);
     h.geometry.size = block * two_fit;

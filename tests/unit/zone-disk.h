@@ -79,7 +79,7 @@ static inline BlockDriverState *open_raw(int64_t offset, int64_t size,
     return bdrv_open(NULL, NULL, options, BDRV_O_RDWR, errp);
 }
 
-/* What has reached the disk since the last call */
+/* The requests that have reached the disk since the last call */
 #define assert_log(disk, expected) do {                         \
         g_assert_cmpstr((disk)->log->str, ==, expected);        \
         g_string_truncate((disk)->log, 0);                      \
