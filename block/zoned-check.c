@@ -77,18 +77,6 @@ static void failed(ZonedCheck *c, const char *text)
 
 /* From here on: headers and roots */
 
-static void check_header(ZonedCheck *c, int copy)
-{
-    Error *err = NULL;
-    ZonedHeader h;
-
-    if (zoned_read_header(c->bs->file, copy, &h, &err) < 0) {
-        found(c, &c->repairable, "copy %d of the header: %s", copy,
-              error_get_pretty(err));
-        error_free(err);
-    }
-}
-
 /* Returns whether one of the headers can be used */
 static bool check_headers(ZonedCheck *c)
 {
@@ -104,7 +92,10 @@ static bool check_headers(ZonedCheck *c)
     }
     error_free(err);
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        check_header(c, copy);
+        if (f->headers[copy] < 0) {
+            found(c, &c->repairable, "copy %d of the header: %s", copy,
+                  error_get_pretty(f->header_errors[copy]));
+        }
     }
     if (ret < 0) {
         found(c, &c->lost, "there is no good header");

@@ -18,7 +18,8 @@
 
 /* From here on: headers */
 
-int zoned_read_header(BdrvChild *file, int copy, ZonedHeader *h, Error **errp)
+/* Returns as in ZonedFound */
+static int read_header(BdrvChild *file, int copy, ZonedHeader *h, Error **errp)
 {
     uint8_t *buf = qemu_blockalign(file->bs, ZONED_BLOCK_SIZE);
     int ret;
@@ -81,12 +82,11 @@ static int choose_header(ZonedFound *f, BdrvChild *file, const ZonedHeader *h)
 int zoned_load_header(ZonedMeta *m, ZonedFound *f, Error **errp)
 {
     ZonedHeader h[ZONED_COPIES];
-    Error *errors[ZONED_COPIES] = { };
     int copy, ret;
 
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        f->headers[copy] = zoned_read_header(m->file, copy, &h[copy],
-                                             &errors[copy]);
+        f->headers[copy] = read_header(m->file, copy, &h[copy],
+                                       &f->header_errors[copy]);
     }
     if (f->headers[0] == -ENOTSUP || f->headers[1] == -ENOTSUP) {
         copy = f->headers[0] != -ENOTSUP;
@@ -99,13 +99,11 @@ int zoned_load_header(ZonedMeta *m, ZonedFound *f, Error **errp)
     }
     ret = f->headers[copy];
     if (ret < 0) {
-        error_propagate(errp, g_steal_pointer(&errors[copy]));
+        error_propagate(errp, error_copy(f->header_errors[copy]));
     } else {
         f->header_copy = copy;
         m->header = h[copy];
     }
-    error_free(errors[0]);
-    error_free(errors[1]);
     return ret;
 }
 
@@ -632,8 +630,13 @@ void zoned_found_warn(const ZonedMeta *m, const ZonedFound *f)
 
 void zoned_found_destroy(ZonedFound *f)
 {
+    int copy;
     uint32_t n;
 
+    for (copy = 0; copy < ZONED_COPIES; copy++) {
+        error_free(f->header_errors[copy]);
+        f->header_errors[copy] = NULL;
+    }
     for (n = 0; n < ZONED_MAX_DELTAS; n++) {
         qemu_vfree(f->data[n]);
         f->data[n] = NULL;

@@ -29,6 +29,7 @@ typedef enum ZonedDeltaState {
  * @repair: set by the caller: what is lost does not keep the rest from being
  *          loaded; sequential zones of which nothing is known are offline
  * @headers, @roots: of each copy, as above
+ * @header_errors: of each copy of the header, in words; NULL: it is intact
  * @header_copy: the header that counts
  * @headers_differ: both are intact, but not the same
  * @ids_differ: nor are they even of the same image
@@ -45,6 +46,7 @@ typedef enum ZonedDeltaState {
 typedef struct ZonedFound {
     bool repair;
     int headers[ZONED_COPIES];
+    Error *header_errors[ZONED_COPIES];
     int header_copy;
     bool headers_differ;
     bool ids_differ;
@@ -58,9 +60,6 @@ typedef struct ZonedFound {
     unsigned long *lost;
     bool root_lost;
 } ZonedFound;
-
-/* zoned_read_header: copy @copy of the header; returns as in ZonedFound */
-int zoned_read_header(BdrvChild *file, int copy, ZonedHeader *h, Error **errp);
 
 /* zoned_headers_are_equal: whether they say the same of the same image */
 bool zoned_headers_are_equal(const ZonedHeader *a, const ZonedHeader *b);

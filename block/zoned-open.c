@@ -110,7 +110,7 @@ static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
         ret = zoned_check_length(bs->file->bs, &m->header, errp);
     }
     if (ret < 0) {
-        return ret;
+        goto out;
     }
     zoned_meta_init(m);
     s->datasums.key = m->header.datasum_key;
@@ -118,6 +118,7 @@ static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
         ret = load_table(bs, m, &f, errp);
         note_what_is_missing(s, &f);
     }
+out:
     zoned_found_destroy(&f);
     return ret;
 }
