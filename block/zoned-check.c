@@ -99,6 +99,10 @@ static bool check_headers(ZonedCheck *c)
     }
     if (ret < 0) {
         found(c, &c->lost, "there is no good header");
+    } else if (f->header_unsure) {
+        found(c, &c->lost, "the headers are of two images, and nothing tells "
+              "which one the zones are of");
+        return false;
     } else if (f->ids_differ) {
         found(c, &c->repairable, "copy %d of the header is of another image, "
               "which has no zone table here", !f->header_copy);
@@ -132,11 +136,6 @@ static void check_roots(ZonedCheck *c)
     const ZonedFound *f = &c->found;
     int copy;
 
-    if (f->root_lost && f->ids_differ) {
-        found(c, &c->lost, "the headers are of two images, and there is no "
-              "zone table of either");
-        return;
-    }
     if (f->root_lost) {
         found(c, &c->repairable, "both copies of the zone table's root are "
               "damaged: a repair makes a new one.  If the image was not "

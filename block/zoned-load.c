@@ -74,7 +74,11 @@ static int choose_header(ZonedFound *f, BdrvChild *file, const ZonedHeader *h)
     f->headers_differ = !zoned_headers_are_equal(&h[0], &h[1]);
     f->ids_differ = !qemu_uuid_is_equal(&h[0].id, &h[1].id);
     if (f->ids_differ) {
-        return !has_root(file, &h[0]) && has_root(file, &h[1]);
+        bool first = has_root(file, &h[0]);
+        bool second = has_root(file, &h[1]);
+
+        f->header_unsure = first == second;
+        return !first && second;
     }
     return h[1].revision > h[0].revision;
 }
@@ -430,33 +434,41 @@ static int load_blocks(ZonedMeta *m, ZonedFound *f, Error **errp)
     return ret < 0 ? ret : check_table_sum(m, f, errp);
 }
 
-/* Without a root: a block is good if it is the same whichever copy counts */
+/*
+ * Without a root: a block is good if it is the same whichever copy counts.
+ * Returns how many copies are intact, or the error of a read.
+ */
 static int load_both_copies(ZonedMeta *m, ZonedFound *f, uint32_t block,
                             uint8_t *buf)
 {
-    uint32_t sums[ZONED_COPIES];
-    bool good = true;
-    int copy;
+    uint8_t *copies[ZONED_COPIES] = { buf, buf + ZONED_BLOCK_SIZE };
+    int copy, intact = 0;
 
     for (copy = 0; copy < ZONED_COPIES; copy++) {
-        int ret = read_block(m, copy, block, buf);
+        int ret = read_block(m, copy, block, copies[copy]);
 
         if (is_unreadable(ret)) {
             return ret;
         }
-        good = good && !ret;
-        sums[copy] = m->sums[block];
+        intact += !ret;
     }
-    if (!good || sums[0] != sums[1]) {
+    if (intact < ZONED_COPIES ||
+        memcmp(copies[0], copies[1], ZONED_BLOCK_SIZE)) {
         lose_block(m, f, block);
     }
-    return 0;
+    return intact;
 }
 
-/* What there is of the table without a root, and a root for that */
+/*
+ * What there is of the table without a root, and a root for that.  If there is
+ * nothing at all, the header is the only trace of its image, and may have been
+ * put here by mistake, over another one.
+ */
 static int load_without_root(ZonedMeta *m, ZonedFound *f, Error **errp)
 {
-    uint8_t *buf = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    uint8_t *buf = qemu_blockalign(m->file->bs,
+                                   ZONED_COPIES * ZONED_BLOCK_SIZE);
+    bool any = false;
     uint32_t b;
     int ret = 0;
 
@@ -467,11 +479,17 @@ static int load_without_root(ZonedMeta *m, ZonedFound *f, Error **errp)
     m->root_copy = 0;
     for (b = 0; b < m->root.table_blocks && ret >= 0; b++) {
         ret = load_both_copies(m, f, b, buf);
+        any = any || ret > 0;
         m->root.table_sum += m->sums[b];
     }
     qemu_vfree(buf);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the zone table");
+    } else if (!any) {
+        error_setg(errp, "there is neither a root nor a block of the zone "
+                   "table of the image that copy %d of the header describes",
+                   f->header_copy);
+        ret = -EINVAL;
     }
     return ret;
 }

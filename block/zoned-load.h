@@ -33,6 +33,7 @@ typedef enum ZonedDeltaState {
  * @header_copy: the header that counts
  * @headers_differ: both are intact, but not the same
  * @ids_differ: nor are they even of the same image
+ * @header_unsure: and each of these images has a root, or neither has
  * @roots_agree: both are intact, with the same generation
  * @root_block: the root that counts, as it was read
  * @nr_deltas: how many it has
@@ -50,6 +51,7 @@ typedef struct ZonedFound {
     int header_copy;
     bool headers_differ;
     bool ids_differ;
+    bool header_unsure;
     int roots[ZONED_COPIES];
     bool roots_agree;
     uint8_t *root_block;

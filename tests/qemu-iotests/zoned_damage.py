@@ -17,7 +17,7 @@ KINDS = {offset: f'copy {copy} of {name}'
          for copy, offset in enumerate(offsets)}
 
 # Fields of the header
-VERSION, FEATURES, MAX_APPEND, REVISION = 8, 16, 88, 104
+VERSION, FEATURES, SIZE_FIELD, MAX_APPEND, REVISION = 8, 16, 48, 88, 104
 HEADER_CRC = 12
 
 # Upper parts of an entry of the table
