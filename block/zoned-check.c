@@ -28,7 +28,7 @@
  * @meta: as it is read, and as a repair corrects it
  * @found: in the image
  * @loaded: @meta has a zone table
- * @buf: a block
+ * @buf: two blocks
  * @repairable: what a repair can put right
  * @lost: what it cannot
  * @messages: that were printed
@@ -177,16 +177,29 @@ static void check_deltas(ZonedCheck *c)
 
 /* From here on: the table */
 
-static bool block_copy_is_good(ZonedCheck *c, uint32_t block, int copy)
+/* Read copy @copy of block @block into @buf.  Returns whether it is intact. */
+static bool read_block(ZonedCheck *c, uint32_t block, int copy, uint8_t *buf)
 {
     ZonedMeta *m = &c->meta;
     uint64_t entries[ZONED_ZONES_PER_BLOCK];
     uint32_t sum;
 
     return bdrv_pread(c->bs->file, zoned_table_offset(&m->header, copy, block),
-                      ZONED_BLOCK_SIZE, c->buf, 0) >= 0 &&
-           zoned_table_decode(&m->header, block, entries, c->buf, &sum) &&
+                      ZONED_BLOCK_SIZE, buf, 0) >= 0 &&
+           zoned_table_decode(&m->header, block, entries, buf, &sum) &&
            sum == m->sums[block];
+}
+
+static void report_block(ZonedCheck *c, uint32_t block, int copy)
+{
+    ZonedMeta *m = &c->meta;
+    uint32_t first = zoned_block_first_zone(block);
+    uint32_t last = first + zoned_block_nr_zones(&m->header, block) - 1;
+
+    found(c, &c->repairable, "copy %d of block %" PRIu32 " of the zone "
+          "table is damaged; it describes zones %" PRIu32 " to %" PRIu32,
+          copy, block, first, last);
+    set_bit(block, m->differ);
 }
 
 static void check_block(ZonedCheck *c, uint32_t block)
@@ -194,7 +207,9 @@ static void check_block(ZonedCheck *c, uint32_t block)
     ZonedMeta *m = &c->meta;
     uint32_t first = zoned_block_first_zone(block);
     uint32_t last = first + zoned_block_nr_zones(&m->header, block) - 1;
-    int copy;
+    int current = zoned_root_copy(&m->root, block);
+    uint8_t *other = c->buf + ZONED_BLOCK_SIZE;
+    bool good;
 
     if (test_bit(block, c->found.lost)) {
         found(c, &c->repairable, "block %" PRIu32 " of the zone table is "
@@ -205,14 +220,14 @@ static void check_block(ZonedCheck *c, uint32_t block)
         zoned_meta_changed(m, first);
         return;
     }
-    for (copy = 0; copy < ZONED_COPIES; copy++) {
-        if ((m->root.clean || copy == zoned_root_copy(&m->root, block)) &&
-            !block_copy_is_good(c, block, copy)) {
-            found(c, &c->repairable, "copy %d of block %" PRIu32 " of the zone "
-                  "table is damaged; it describes zones %" PRIu32 " to "
-                  "%" PRIu32, copy, block, first, last);
-            set_bit(block, m->differ);
-        }
+    good = read_block(c, block, current, c->buf);
+    if (!good) {
+        report_block(c, block, current);
+    }
+    if (m->root.clean &&
+        (!read_block(c, block, !current, other) ||
+         (good && memcmp(c->buf, other, ZONED_BLOCK_SIZE)))) {
+        report_block(c, block, !current);
     }
 }
 
@@ -423,7 +438,7 @@ int coroutine_fn zoned_check_image(BlockDriverState *bs,
         .bs = bs,
         .result = result,
         .meta.file = bs->file,
-        .buf = qemu_blockalign(bs->file->bs, ZONED_BLOCK_SIZE),
+        .buf = qemu_blockalign(bs->file->bs, ZONED_COPIES * ZONED_BLOCK_SIZE),
     };
     g_autofree uint8_t *first = read_root(&c, 0);
     g_autofree uint8_t *second = read_root(&c, 1);

@@ -636,8 +636,8 @@ static void compare_copies(ZonedMeta *m)
     uint32_t nr_blocks = zoned_table_blocks(&m->header);
     uint8_t *buf = qemu_blockalign(m->file->bs,
                                    MIRROR_BLOCKS * ZONED_BLOCK_SIZE);
-    uint64_t entries[ZONED_ZONES_PER_BLOCK];
-    uint32_t b, i, n, sum;
+    uint8_t *current = qemu_blockalign(m->file->bs, ZONED_BLOCK_SIZE);
+    uint32_t b, i, n;
 
     for (b = next_to_mirror(m, 0); b < nr_blocks;
          b = next_to_mirror(m, b + n)) {
@@ -650,13 +650,14 @@ static void compare_copies(ZonedMeta *m)
             continue;
         }
         for (i = 0; i < n; i++) {
-            if (zoned_table_decode(&m->header, b + i, entries,
-                                   buf + i * ZONED_BLOCK_SIZE, &sum) &&
-                sum == m->sums[b + i]) {
+            if (current_block(m, b + i, current) >= 0 &&
+                !memcmp(current, buf + i * ZONED_BLOCK_SIZE,
+                        ZONED_BLOCK_SIZE)) {
                 clear_bit(b + i, m->differ);
             }
         }
     }
+    qemu_vfree(current);
     qemu_vfree(buf);
     m->differ_unsure = false;
 }

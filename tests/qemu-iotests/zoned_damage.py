@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 import struct
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple
 
 from iotests import qemu_img
 from zoned_image import BLOCK, DATA_OFFSET, HEADER_OFFSETS, KIB, NR_ZONES, \
-    ROOT_OFFSETS, TABLE_OFFSETS, ZonedTestCase, blkdebug, fail, sealed
+    ROOT_OFFSETS, TABLE_OFFSETS, ZonedTestCase, blkdebug, fail, sealed, \
+    with_checksum
 
 # Where each block of metadata is, and what it is called
 KINDS = {offset: f'copy {copy} of {name}'
@@ -147,6 +148,21 @@ class DamageTestCase(ZonedTestCase):
     def entries(self) -> List[int]:
         block = self.good[TABLE_OFFSETS[0]:TABLE_OFFSETS[0] + BLOCK]
         return list(struct.unpack_from(f'<{NR_ZONES}Q', block, 32))
+
+    def table_places(self) -> Tuple[int, int]:
+        """Where the copy of the table is that counts, and where the other"""
+        newest = max((self.read(place) for place in ROOT_OFFSETS),
+                     key=lambda root: struct.unpack_from('<Q', root, 16))
+        second = newest[64] & 1
+        return TABLE_OFFSETS[second], TABLE_OFFSETS[1 - second]
+
+    def with_same_checksum(self, place: int) -> bytes:
+        """The block of the table there, but zone 4 has data"""
+        block = bytearray(self.read(place))
+        crc, = struct.unpack_from('<I', block, 4)
+        struct.pack_into('<Q', block, 32 + 4 * 8, 4 * KIB)
+        # Behind the entry of the last zone
+        return with_checksum(bytes(block), crc, BLOCK - 8)
 
     def forge(self, changes: Dict[int, int]) -> None:
         """An intact image of the good one's, but with these entries"""

@@ -88,6 +88,29 @@ def sealed(block: bytes, at: int = 4) -> bytes:
     return block[:at] + struct.pack('<I', crc32c(block)) + block[at + 4:]
 
 
+def with_checksum(block: bytes, crc: int, at: int) -> bytes:
+    """
+    A root or a block of the table that is intact with this checksum: the four
+    bytes at @at, in which nothing is, are made for it
+    """
+    block = block[:4] + bytes(4) + block[8:at] + bytes(4) + block[at + 4:]
+    base = crc32c(block)
+    rows = []
+    for bit in range(32):
+        changed = bytearray(block)
+        changed[at + bit // 8] = 1 << bit % 8
+        rows.append((crc32c(bytes(changed)) ^ base, 1 << bit))
+    # Each bit changes others of the checksum: those are equations, to be solved
+    missing, free = base ^ crc, 0
+    for bit in range(32):
+        pivot = next(row for row in rows if row[0] >> bit & 1)
+        rows = [(row[0] ^ pivot[0], row[1] ^ pivot[1])
+                if row[0] >> bit & 1 else row for row in rows if row != pivot]
+        if missing >> bit & 1:
+            missing, free = missing ^ pivot[0], free ^ pivot[1]
+    return sealed(block[:at] + struct.pack('<I', free) + block[at + 4:])
+
+
 class ZonedTestCase(unittest.TestCase):
     """
     Each test has an image at self.img, which it makes by self.create().
