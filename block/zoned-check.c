@@ -400,15 +400,13 @@ static int repair(ZonedCheck *c)
     if (ret >= 0) {
         ret = zoned_meta_confirm(m, &c->found);
     }
+    if (ret >= 0) {
+        ret = zoned_meta_leave_clean(m);
+    }
     if (ret >= 0 && zoned_meta_is_dirty(m)) {
         ret = zoned_meta_commit(m);
     }
-    if (ret < 0) {
-        return ret;
-    }
-    /* Else there would be nothing to do for a close */
-    m->root.clean = false;
-    return zoned_meta_close_clean(m);
+    return ret < 0 ? ret : zoned_meta_close_clean(m);
 }
 
 /*

@@ -467,6 +467,12 @@ static int next_root(ZonedMeta *m, uint64_t generation)
     return commit_finish(m);
 }
 
+int zoned_meta_leave_clean(ZonedMeta *m)
+{
+    assert(m->root_state == ZONED_ROOT_CONFIRMED);
+    return m->root.clean ? next_root(m, m->root.generation + 1) : 0;
+}
+
 static int do_commit(ZonedMeta *m)
 {
     uint64_t number;
@@ -476,9 +482,8 @@ static int do_commit(ZonedMeta *m)
     if (m->pending) {
         ret = commit_finish(m);
     }
-    if (ret >= 0 && m->root.clean && zoned_meta_is_dirty(m)) {
-        /* From now on the two copies of a block may differ */
-        ret = next_root(m, m->root.generation + 1);
+    if (ret >= 0 && zoned_meta_is_dirty(m)) {
+        ret = zoned_meta_leave_clean(m);
     }
     if (ret < 0) {
         return ret;

@@ -131,6 +131,14 @@ static inline uint64_t zoned_delta_offset(const ZonedMeta *m,
  */
 int zoned_meta_confirm(ZonedMeta *m, const struct ZonedFound *f);
 
+/*
+ * zoned_meta_leave_clean: before the two copies of any block may differ, say so
+ * on the medium.
+ *
+ * Returns 0 or the error of the medium.
+ */
+int zoned_meta_leave_clean(ZonedMeta *m);
+
 /* zoned_meta_changed: zone @i differs from what the medium says of it */
 void zoned_meta_changed(ZonedMeta *m, uint32_t i);
 
