@@ -79,6 +79,44 @@ static void note_what_is_missing(BDRVZonedState *s, const ZonedFound *f)
     }
 }
 
+/* Whether the image is still the one that was opened */
+static bool check_same_header(const ZonedHeader *old, const ZonedHeader *new,
+                              Error **errp)
+{
+    const ZoneGeometry *o = &old->geometry, *n = &new->geometry;
+    const struct {
+        const char *name;
+        uint64_t old, new;
+    } fields[] = {
+        { "size", o->size, n->size },
+        { "zone_size", o->zone_size, n->zone_size },
+        { "zone_capacity", o->zone_capacity, n->zone_capacity },
+        { "conventional_zones", o->conventional_zones, n->conventional_zones },
+        { "max_open_zones", o->max_open_zones, n->max_open_zones },
+        { "max_active_zones", o->max_active_zones, n->max_active_zones },
+        { "max_append_bytes", old->max_append_bytes, new->max_append_bytes },
+        { "write_granularity", o->write_granularity, n->write_granularity },
+    };
+    g_autofree char *old_id = qemu_uuid_unparse_strdup(&old->id);
+    g_autofree char *new_id = qemu_uuid_unparse_strdup(&new->id);
+    int i;
+
+    if (zoned_headers_are_equal(old, new)) {
+        return true;
+    }
+    for (i = 0; i < ARRAY_SIZE(fields); i++) {
+        if (fields[i].old != fields[i].new) {
+            error_setg(errp, "It is not the image that was opened: its %s is "
+                       "%" PRIu64 ", and was %" PRIu64, fields[i].name,
+                       fields[i].new, fields[i].old);
+            return false;
+        }
+    }
+    error_setg(errp, "It is not the image that was opened: its id is %s, and "
+               "was %s", new_id, old_id);
+    return false;
+}
+
 /*
  * Read the metadata into @m, for an image that is opened with @flags.  What
  * this leaves behind is freed by zoned_meta_destroy().
@@ -102,8 +140,7 @@ static int load_meta(BlockDriverState *bs, ZonedMeta *m, int flags,
     };
     ret = zoned_load_header(m, &f, errp);
     if (ret >= 0 && s->meta.zones &&
-        !zoned_headers_are_equal(&s->meta.header, &m->header)) {
-        error_setg(errp, "It is not the image that was opened");
+        !check_same_header(&s->meta.header, &m->header, errp)) {
         ret = -EINVAL;
     }
     if (ret >= 0) {
