@@ -31,6 +31,13 @@ void zoned_discards_destroy(ZonedDiscards *d)
     d->waiting = NULL;
 }
 
+static void take_zone(ZonedDiscards *d, uint32_t i)
+{
+    if (test_and_clear_bit(i, d->waiting)) {
+        d->nr_waiting--;
+    }
+}
+
 /* Take zones that follow each other, from @first on */
 static uint64_t take_zones(ZonedDiscards *d, uint32_t first)
 {
@@ -43,7 +50,7 @@ static uint64_t take_zones(ZonedDiscards *d, uint32_t first)
         if (bytes && bytes + g->zone_size > MAX_BYTES) {
             break;
         }
-        clear_bit(i, d->waiting);
+        take_zone(d, i);
         bytes += zone_geometry_length(g, i);
     }
     d->first = first;
@@ -51,14 +58,20 @@ static uint64_t take_zones(ZonedDiscards *d, uint32_t first)
     return bytes;
 }
 
+/* A drained section waits for the discard in flight, and not for all of them */
+static bool may_discard(ZonedDiscards *d)
+{
+    return d->finishing || !qatomic_read(&d->bs->quiesce_counter);
+}
+
 static void coroutine_fn discard_entry(void *opaque)
 {
     ZonedDiscards *d = opaque;
     BlockDriverState *bs = d->bs;
     uint32_t nr_zones = zone_geometry_nr_zones(&d->geometry);
-    uint32_t i;
 
-    while ((i = find_first_bit(d->waiting, nr_zones)) < nr_zones) {
+    while (d->nr_waiting && may_discard(d)) {
+        uint32_t i = find_first_bit(d->waiting, nr_zones);
         uint64_t bytes = take_zones(d, i);
 
         bdrv_co_pdiscard(bs->file, d->data_offset +
@@ -71,10 +84,13 @@ static void coroutine_fn discard_entry(void *opaque)
     aio_wait_kick();
 }
 
-void zoned_discards_finish(ZonedDiscards *d)
+void zoned_discards_resume(ZonedDiscards *d)
 {
-    if (d->running) {
-        BDRV_POLL_WHILE(d->bs, d->running);
+    if (d->nr_waiting && !d->running) {
+        d->running = true;
+        bdrv_inc_in_flight(d->bs);
+        aio_co_schedule(bdrv_get_aio_context(d->bs),
+                        qemu_coroutine_create(discard_entry, d));
     }
 }
 
@@ -83,18 +99,34 @@ void zoned_discards_add(ZonedDiscards *d, uint32_t i)
     if (!(d->bs->open_flags & BDRV_O_UNMAP)) {
         return;
     }
-    set_bit(i, d->waiting);
-    if (!d->running) {
-        d->running = true;
-        bdrv_inc_in_flight(d->bs);
-        aio_co_schedule(bdrv_get_aio_context(d->bs),
-                        qemu_coroutine_create(discard_entry, d));
+    if (!test_and_set_bit(i, d->waiting)) {
+        d->nr_waiting++;
+    }
+    zoned_discards_resume(d);
+}
+
+void zoned_discards_finish(ZonedDiscards *d)
+{
+    d->finishing = true;
+    zoned_discards_resume(d);
+    if (d->running) {
+        BDRV_POLL_WHILE(d->bs, d->running);
+    }
+    d->finishing = false;
+}
+
+void zoned_discards_forget(ZonedDiscards *d)
+{
+    bitmap_zero(d->waiting, zone_geometry_nr_zones(&d->geometry));
+    d->nr_waiting = 0;
+    if (d->running) {
+        BDRV_POLL_WHILE(d->bs, d->running);
     }
 }
 
 void coroutine_fn zoned_discards_before_write(ZonedDiscards *d, uint32_t i)
 {
-    clear_bit(i, d->waiting);
+    take_zone(d, i);
     while (d->first <= i && i < d->end) {
         qemu_co_queue_wait(&d->done, NULL);
     }

@@ -3,7 +3,7 @@
  *
  * A discard can take long, and nobody waits for it but a write to the same
  * zone: a flush is answered before.  Discards are hints, so that their errors
- * do not matter.
+ * do not matter.  While the image is drained, none begins.
  *
  * Callers run in the node's AioContext, so the fields need no lock.
  *
@@ -23,8 +23,10 @@
  * @geometry: of the image
  * @data_offset: where zone 0 begins in the file
  * @waiting: a bit for each zone that is to be discarded
+ * @nr_waiting: how many these are
  * @first, @end: zones whose discard is in flight
  * @running: a coroutine works on it
+ * @finishing: it does so in a drained section, too
  * @done: coroutines that wait for the discard in flight
  */
 typedef struct ZonedDiscards {
@@ -32,9 +34,11 @@ typedef struct ZonedDiscards {
     ZoneGeometry geometry;
     uint64_t data_offset;
     unsigned long *waiting;
+    uint32_t nr_waiting;
     uint32_t first;
     uint32_t end;
     bool running;
+    bool finishing;
     CoQueue done;
 } ZonedDiscards;
 
@@ -50,10 +54,22 @@ void zoned_discards_destroy(ZonedDiscards *d);
 void zoned_discards_add(ZonedDiscards *d, uint32_t i);
 
 /*
- * zoned_discards_finish: wait until nothing is discarded any more, as somebody
- * else may write to the zones from now on.  Runs an event loop.
+ * zoned_discards_resume: to be called now and then: what a drained section has
+ * stopped goes on.
+ */
+void zoned_discards_resume(ZonedDiscards *d);
+
+/*
+ * zoned_discards_finish: discard all that is to be discarded, and wait for it.
+ * Runs an event loop.
  */
 void zoned_discards_finish(ZonedDiscards *d);
+
+/*
+ * zoned_discards_forget: discard nothing any more, as somebody else may write to
+ * the zones from now on.  Waits for a discard in flight, in an event loop.
+ */
+void zoned_discards_forget(ZonedDiscards *d);
 
 /*
  * zoned_discards_before_write: zone @i is about to be written.  It is not

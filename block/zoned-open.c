@@ -234,32 +234,48 @@ static int close_clean(BlockDriverState *bs)
     return zoned_meta_close_clean(&s->meta);
 }
 
-/* Leave the image in good order for whoever opens it next */
+/* Whether the image is to be left in good order for whoever opens it next */
+static bool is_ours(BlockDriverState *bs)
+{
+    BDRVZonedState *s = bs->opaque;
+
+    return !s->damaged && !bdrv_is_read_only(bs) && !zoned_is_inactive(bs);
+}
+
+/*
+ * The guest waits for this.  So the space of zones that were to be discarded is
+ * not given back.
+ */
 int zoned_inactivate(BlockDriverState *bs)
 {
     BDRVZonedState *s = bs->opaque;
     int ret;
 
-    if (s->damaged || bdrv_is_read_only(bs) || zoned_is_inactive(bs)) {
+    if (!is_ours(bs)) {
         return 0;
     }
     /* A reader, of an export for instance, may flush meanwhile */
     bdrv_drained_begin(bs);
     ret = close_clean(bs);
     /* Even a commit of the close may have emptied zones */
-    zoned_discards_finish(&s->discards);
+    zoned_discards_forget(&s->discards);
     bdrv_drained_end(bs);
     return ret;
 }
 
 void zoned_close(BlockDriverState *bs)
 {
-    int ret = zoned_inactivate(bs);
+    BDRVZonedState *s = bs->opaque;
 
-    if (ret < 0) {
-        error_report("Node '%s': could not write the metadata of the zoned "
-                     "image when it was closed: %s",
-                     bdrv_get_device_or_node_name(bs), strerror(-ret));
+    if (is_ours(bs)) {
+        int ret = close_clean(bs);
+
+        if (ret < 0) {
+            error_report("Node '%s': could not write the metadata of the zoned "
+                         "image when it was closed: %s",
+                         bdrv_get_device_or_node_name(bs), strerror(-ret));
+        }
+        zoned_discards_finish(&s->discards);
     }
     unload(bs);
 }

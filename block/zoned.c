@@ -147,6 +147,7 @@ static int coroutine_fn zoned_co_preadv_part(BlockDriverState *bs,
 static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
 {
     BDRVZonedState *s = bs->opaque;
+    int ret;
 
     if (s->damaged) {
         return -EIO;
@@ -155,7 +156,9 @@ static int coroutine_fn zoned_co_flush(BlockDriverState *bs)
         /* Nobody has written here */
         return 0;
     }
-    return blk_zone_medium_error(zoned_meta_commit(&s->meta));
+    ret = zoned_meta_commit(&s->meta);
+    zoned_discards_resume(&s->discards);
+    return blk_zone_medium_error(ret);
 }
 
 /* @qiov is NULL for zeroes */
