@@ -99,18 +99,23 @@ bool bdrv_zoned_check_migrate(BlockDriverState *bs, Error **errp)
     return false;
 }
 
-bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
+bool bdrv_zoned_check_job_source(BlockDriverState *bs, JobType type,
                                  Error **errp)
 {
+    /* A mirror wants a node that has none above it */
+    const char *instead = type == JOB_TYPE_MIRROR ?
+                          "blockdev-snapshot and block-stream" :
+                          "blockdev-backup";
+
     GLOBAL_STATE_CODE();
 
     if (bdrv_zoned_model(bs) != BLK_Z_HM) {
         return true;
     }
     error_setg(errp, "Cannot %s the host-managed zoned disk '%s': the job does "
-               "not keep to the order of writes that zones need. Use "
-               "blockdev-%s on the node below it", job,
-               bdrv_get_device_or_node_name(bs), job);
+               "not keep to the order of writes that zones need. Use %s on the "
+               "node below it", JobType_str(type),
+               bdrv_get_device_or_node_name(bs), instead);
     return false;
 }
 

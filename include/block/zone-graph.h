@@ -81,7 +81,7 @@ bool bdrv_zoned_check_migrate_all(Error **errp);
  * bdrv_zoned_check_job_source - whether a block job can have a node as its
  * source
  * @bs: the node
- * @job: the job as a verb, which is also the end of its QMP command ("mirror")
+ * @type: of the job, a mirror or a backup
  * @errp: set if it cannot; it names the node and what to do instead
  *
  * Such a job puts a filter on its source, and the filter does not know zones.
@@ -91,7 +91,7 @@ bool bdrv_zoned_check_migrate_all(Error **errp);
  *
  * Returns: false for a host-managed disk.
  */
-bool bdrv_zoned_check_job_source(BlockDriverState *bs, const char *job,
+bool bdrv_zoned_check_job_source(BlockDriverState *bs, JobType type,
                                  Error **errp);
 
 /**
