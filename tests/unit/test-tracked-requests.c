@@ -2,199 +2,28 @@
  * Unit tests for the order of requests that conflict: on a disk without zones
  * that of QEMU without zones, on one with zones that in which they came
  *
- * The disk of these tests holds each request up until it is told to let the
- * next one go on.
+ * The disk holds each request up until it is told to let the next one go on.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "qemu/units.h"
-#include "qapi/error.h"
-#include "block/block_int.h"
-#include "sysemu/block-backend.h"
-
-#define ALIGN    (4 * KiB)
-#define ZONE     (64 * KiB)
-#define NR_ZONES 4
-#define DISK     (NR_ZONES * ZONE)
-
-/*
- * The disk under test
- */
-
-typedef struct TestDisk {
-    /* all requests that have reached it since the last assert_reached() */
-    GString *log;
-    /* in the order in which they came */
-    CoQueue held;
-    uint8_t data[DISK];
-} TestDisk;
-
-static BlockZoneModel new_disk_model;
-
-static void coroutine_fn G_GNUC_PRINTF(2, 3)
-disk_hold(TestDisk *d, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (d->log->len) {
-        g_string_append(d->log, ", ");
-    }
-    va_start(ap, fmt);
-    g_string_append_vprintf(d->log, fmt, ap);
-    va_end(ap);
-    qemu_co_queue_wait(&d->held, NULL);
-}
-
-static int disk_open(BlockDriverState *bs, QDict *options, int flags,
-                     Error **errp)
-{
-    TestDisk *d = bs->opaque;
-
-    d->log = g_string_new(NULL);
-    qemu_co_queue_init(&d->held);
-    return 0;
-}
-
-static void disk_close(BlockDriverState *bs)
-{
-    TestDisk *d = bs->opaque;
-
-    g_string_free(d->log, true);
-}
-
-static int64_t disk_getlength(BlockDriverState *bs)
-{
-    return DISK;
-}
-
-static void disk_refresh_limits(BlockDriverState *bs, Error **errp)
-{
-    bs->bl.request_alignment = ALIGN;
-    bs->bl.zoned = new_disk_model;
-    if (new_disk_model == BLK_Z_NONE) {
-        return;
-    }
-    bs->bl.zone_size = ZONE;
-    bs->bl.nr_zones = NR_ZONES;
-    bs->bl.max_append_sectors = ZONE / BDRV_SECTOR_SIZE;
-    bs->bl.write_granularity = ALIGN;
-}
-
-static int coroutine_fn disk_preadv(BlockDriverState *bs, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov,
-                                    BdrvRequestFlags flags)
-{
-    TestDisk *d = bs->opaque;
-
-    disk_hold(d, "read %" PRId64 "+%" PRId64, offset, bytes);
-    qemu_iovec_from_buf(qiov, 0, d->data + offset, bytes);
-    return 0;
-}
-
-static int coroutine_fn disk_pwritev(BlockDriverState *bs, int64_t offset,
-                                     int64_t bytes, QEMUIOVector *qiov,
-                                     BdrvRequestFlags flags)
-{
-    TestDisk *d = bs->opaque;
-
-    disk_hold(d, "write %" PRId64 "+%" PRId64, offset, bytes);
-    qemu_iovec_to_buf(qiov, 0, d->data + offset, bytes);
-    return 0;
-}
-
-static int coroutine_fn disk_zone_report(BlockDriverState *bs, int64_t offset,
-                                         uint32_t *nr_zones,
-                                         BlockZoneDescriptor *zones)
-{
-    uint32_t i;
-
-    disk_hold(bs->opaque, "report %" PRId64 "+%" PRIu32, offset, *nr_zones);
-    for (i = 0; i < *nr_zones; i++) {
-        zones[i] = (BlockZoneDescriptor) {
-            .start = offset + i * ZONE,
-            .length = ZONE,
-            .cap = ZONE,
-            .wp = offset + i * ZONE,
-            .type = BLK_ZT_SWR,
-            .state = BLK_ZS_EMPTY,
-        };
-    }
-    return 0;
-}
-
-static int coroutine_fn disk_zone_mgmt(BlockDriverState *bs, BlockZoneOp op,
-                                       int64_t offset, int64_t bytes)
-{
-    disk_hold(bs->opaque, "%s %" PRId64 "+%" PRId64, blk_zone_op_name(op),
-              offset, bytes);
-    return 0;
-}
-
-static int coroutine_fn disk_zone_append(BlockDriverState *bs, int64_t *offset,
-                                         QEMUIOVector *qiov,
-                                         BdrvRequestFlags flags)
-{
-    disk_hold(bs->opaque, "append %" PRId64 "+%zu", *offset, qiov->size);
-    return 0;
-}
-
-static BlockDriver bdrv_test_disk = {
-    .format_name            = "test-disk",
-    .instance_size          = sizeof(TestDisk),
-    .bdrv_open              = disk_open,
-    .bdrv_close             = disk_close,
-    .bdrv_getlength         = disk_getlength,
-    .bdrv_refresh_limits    = disk_refresh_limits,
-    .bdrv_co_preadv         = disk_preadv,
-    .bdrv_co_pwritev        = disk_pwritev,
-    .bdrv_co_zone_report    = disk_zone_report,
-    .bdrv_co_zone_mgmt      = disk_zone_mgmt,
-    .bdrv_co_zone_append    = disk_zone_append,
-};
+#include "zone-disk.h"
 
 /*
  * Helpers
  */
 
-static BlockDriverState *new_disk(BlockZoneModel model)
-{
-    new_disk_model = model;
-    return bdrv_new_open_driver(&bdrv_test_disk, "disk", BDRV_O_RDWR,
-                                &error_abort);
-}
-
 /* A backend on a new disk, which goes with it */
-static BlockBackend *new_backend(BlockZoneModel model, TestDisk **disk)
+static BlockBackend *new_slow_backend(BlockZoneModel model, TestDisk **disk)
 {
-    BlockDriverState *bs = new_disk(model);
-    BlockBackend *blk = blk_new(qemu_get_aio_context(),
-                                BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
-                                BLK_PERM_ALL);
+    BlockDriverState *bs = new_slow_disk(model, "disk");
+    BlockBackend *blk = new_backend(bs);
 
-    blk_insert_bs(blk, bs, &error_abort);
     *disk = bs->opaque;
     bdrv_unref(bs);
     return blk;
-}
-
-/* Let everything happen that can happen without step() */
-static void settle(void)
-{
-    while (aio_poll(qemu_get_aio_context(), false)) {
-        /* again */
-    }
-}
-
-/* Let the request go on that reached the disk first.  False: there is none. */
-static bool step(TestDisk *d)
-{
-    bool any = qemu_co_enter_next(&d->held, NULL);
-
-    settle();
-    return any;
 }
 
 static void finish_all(TestDisk *d)
@@ -202,13 +31,9 @@ static void finish_all(TestDisk *d)
     while (step(d)) {
         /* again */
     }
+    /* For the flush at the end */
+    d->hold = false;
 }
-
-/* The requests that have reached the disk since the last call */
-#define assert_reached(disk, expected) do {                     \
-        g_assert_cmpstr((disk)->log->str, ==, expected);        \
-        g_string_truncate((disk)->log, 0);                      \
-    } while (0)
 
 /*
  * Requests that tell when they are done.  Each has a letter, which is also what
@@ -218,7 +43,7 @@ static void finish_all(TestDisk *d)
 typedef struct Request {
     GString *done;
     char name;
-    char buf[ALIGN];
+    char buf[GRAN];
     QEMUIOVector qiov;
     BlockZoneDescriptor zones[NR_ZONES];
     uint32_t nr_zones;
@@ -252,7 +77,7 @@ static void start_write(BlockBackend *blk, Request *r, GString *done,
 static void start_read(BlockBackend *blk, Request *r, GString *done,
                        char name, int64_t offset, BdrvRequestFlags flags)
 {
-    request_init(r, done, name, ALIGN);
+    request_init(r, done, name, GRAN);
     blk_aio_preadv(blk, offset, &r->qiov, flags, request_done, r);
 }
 
@@ -266,13 +91,13 @@ static void test_unaligned_writes(gconstpointer model)
     g_autoptr(GString) done = g_string_new(NULL);
     Request r[4];
     TestDisk *d;
-    BlockBackend *blk = new_backend(GPOINTER_TO_INT(model), &d);
+    BlockBackend *blk = new_slow_backend(GPOINTER_TO_INT(model), &d);
     int i;
 
     for (i = 0; i < ARRAY_SIZE(r); i++) {
         start_write(blk, &r[i], done, 'a' + i, 0, 512);
     }
-    assert_reached(d, "read 0+4096");
+    assert_log(d, "read 0+4096");
     finish_all(d);
     g_assert_cmpstr(done->str, ==, "abcd");
     g_assert_cmpint(d->data[0], ==, 'd');
@@ -285,13 +110,13 @@ static void test_copy_on_read(gconstpointer model)
     g_autoptr(GString) done = g_string_new(NULL);
     Request r[4];
     TestDisk *d;
-    BlockBackend *blk = new_backend(GPOINTER_TO_INT(model), &d);
+    BlockBackend *blk = new_slow_backend(GPOINTER_TO_INT(model), &d);
     int i;
 
     for (i = 0; i < ARRAY_SIZE(r); i++) {
         start_read(blk, &r[i], done, 'a' + i, 0, BDRV_REQ_COPY_ON_READ);
     }
-    assert_reached(d, "read 0+4096");
+    assert_log(d, "read 0+4096");
     finish_all(d);
     g_assert_cmpstr(done->str, ==, "abcd");
 
@@ -330,7 +155,7 @@ static void test_endless_writes(gconstpointer model)
     bool stop = false;
     Request r;
     TestDisk *d;
-    BlockBackend *blk = new_backend(GPOINTER_TO_INT(model), &d);
+    BlockBackend *blk = new_slow_backend(GPOINTER_TO_INT(model), &d);
     Stream first = { .blk = blk, .stop = &stop, .offset = 0 };
     Stream second = { .blk = blk, .stop = &stop, .offset = 1024 };
 
@@ -358,24 +183,24 @@ static void test_overtaking(gconstpointer opaque)
     g_autoptr(GString) done = g_string_new(NULL);
     Request r[3];
     TestDisk *d;
-    BlockBackend *blk = new_backend(model, &d);
+    BlockBackend *blk = new_slow_backend(model, &d);
 
     /* The second waits for the first, the third has nothing to do with that */
     start_write(blk, &r[0], done, 'a', 0, 512);
-    start_write(blk, &r[1], done, 'b', ALIGN - 512, 1024);
-    start_write(blk, &r[2], done, 'c', ALIGN + 512, 512);
+    start_write(blk, &r[1], done, 'b', GRAN - 512, 1024);
+    start_write(blk, &r[2], done, 'c', GRAN + 512, 512);
     if (model == BLK_Z_NONE) {
         /* As it does not start, it does not stop others either */
-        assert_reached(d, "read 0+4096, read 4096+4096");
+        assert_log(d, "read 0+4096, read 4096+4096");
     } else {
-        assert_reached(d, "read 0+4096");
+        assert_log(d, "read 0+4096");
     }
     finish_all(d);
     g_assert_cmpstr(done->str, ==, model == BLK_Z_NONE ? "acb" : "abc");
     g_assert_cmpint(d->data[0], ==, 'a');
-    g_assert_cmpint(d->data[ALIGN - 1], ==, 'b');
-    g_assert_cmpint(d->data[ALIGN], ==, 'b');
-    g_assert_cmpint(d->data[ALIGN + 512], ==, 'c');
+    g_assert_cmpint(d->data[GRAN - 1], ==, 'b');
+    g_assert_cmpint(d->data[GRAN], ==, 'b');
+    g_assert_cmpint(d->data[GRAN + 512], ==, 'c');
 
     blk_unref(blk);
 }
@@ -387,14 +212,14 @@ static void test_mixed(gconstpointer opaque)
     g_autoptr(GString) done = g_string_new(NULL);
     Request r[6];
     TestDisk *d;
-    BlockBackend *blk = new_backend(model, &d);
+    BlockBackend *blk = new_slow_backend(model, &d);
     int i;
 
     for (i = 0; i < ARRAY_SIZE(r); i += 2) {
         start_read(blk, &r[i], done, 'a' + i, 0, BDRV_REQ_COPY_ON_READ);
-        start_write(blk, &r[i + 1], done, 'b' + i, 0, ALIGN);
+        start_write(blk, &r[i + 1], done, 'b' + i, 0, GRAN);
     }
-    assert_reached(d, "read 0+4096");
+    assert_log(d, "read 0+4096");
     finish_all(d);
     g_assert_cmpstr(done->str, ==,
                     model == BLK_Z_NONE ? "abdfce" : "abcdef");
@@ -418,7 +243,7 @@ static void coroutine_fn tracked_entry(void *opaque)
 {
     Tracked *t = opaque;
 
-    bdrv_tracked_request_begin(&t->req, t->bs, 0, ALIGN, BDRV_TRACKED_WRITE);
+    bdrv_tracked_request_begin(&t->req, t->bs, 0, GRAN, BDRV_TRACKED_WRITE);
     qemu_coroutine_yield();
     bdrv_make_request_serialising(&t->req, 1);
     t->running = true;
@@ -441,7 +266,7 @@ static void tracked_init(Tracked *t, BlockDriverState *bs)
 /* An older request can wait for a newer one, which must not wait for it then */
 static void test_no_deadlock(gconstpointer model)
 {
-    BlockDriverState *bs = new_disk(GPOINTER_TO_INT(model));
+    BlockDriverState *bs = new_slow_disk(GPOINTER_TO_INT(model), "disk");
     Tracked a, b;
 
     tracked_init(&a, bs);
@@ -464,7 +289,7 @@ static void test_no_deadlock(gconstpointer model)
 static void test_woken(gconstpointer opaque)
 {
     BlockZoneModel model = GPOINTER_TO_INT(opaque);
-    BlockDriverState *bs = new_disk(model);
+    BlockDriverState *bs = new_slow_disk(model, "disk");
     Tracked first, waiting, late;
     Tracked *next, *last;
 
@@ -508,7 +333,7 @@ static void stream_mgmt(void *opaque, int ret)
 static void start_zone_request(BlockBackend *blk, Request *r, GString *done,
                                char name)
 {
-    request_init(r, done, name, ALIGN);
+    request_init(r, done, name, GRAN);
     switch (name) {
     case 'w':
         blk_aio_pwritev(blk, 0, &r->qiov, 0, request_done, r);
@@ -539,7 +364,7 @@ static void try_endless_mgmt(BlockZoneOp op, int64_t second_offset,
     g_autofree Request *r = g_new0(Request, strlen(names));
     bool stop = false;
     TestDisk *d;
-    BlockBackend *blk = new_backend(BLK_Z_HM, &d);
+    BlockBackend *blk = new_slow_backend(BLK_Z_HM, &d);
     Stream first = { .blk = blk, .op = op, .stop = &stop };
     Stream second = {
         .blk = blk, .op = op, .stop = &stop, .offset = second_offset,
@@ -586,9 +411,9 @@ static void test_mgmt_has_its_turn(void)
     bool stop = false;
     Request r;
     TestDisk *d;
-    BlockBackend *blk = new_backend(BLK_Z_HA, &d);
+    BlockBackend *blk = new_slow_backend(BLK_Z_HA, &d);
     Stream first = { .blk = blk, .stop = &stop, .offset = 0 };
-    Stream second = { .blk = blk, .stop = &stop, .offset = ALIGN };
+    Stream second = { .blk = blk, .stop = &stop, .offset = GRAN };
 
     stream_write(&first, 0);
     stream_write(&second, 0);

@@ -7,7 +7,9 @@
 #include "qemu/osdep.h"
 #include "zone-disk.h"
 
+/* Of the disk that is being made */
 static BlockZoneModel new_disk_model;
+static bool new_disk_is_slow;
 
 static int coroutine_fn G_GNUC_PRINTF(2, 3)
 disk_call(TestDisk *d, const char *fmt, ...)
@@ -35,6 +37,8 @@ static int disk_open(BlockDriverState *bs, QDict *options, int flags,
     int i;
 
     d->log = g_string_new(NULL);
+    d->hold = new_disk_is_slow;
+    d->alignment = new_disk_is_slow ? GRAN : 512;
     qemu_co_queue_init(&d->held);
     for (i = 0; i < NR_ZONES; i++) {
         d->wp[i] = i * ZONE;
@@ -58,7 +62,9 @@ static int64_t disk_getlength(BlockDriverState *bs)
 
 static void disk_refresh_limits(BlockDriverState *bs, Error **errp)
 {
-    bs->bl.request_alignment = 512;
+    TestDisk *d = bs->opaque;
+
+    bs->bl.request_alignment = d->alignment;
     bs->bl.zoned = new_disk_model;
     if (new_disk_model == BLK_Z_NONE) {
         return;
@@ -75,15 +81,22 @@ static int coroutine_fn disk_preadv(BlockDriverState *bs, int64_t offset,
                                     int64_t bytes, QEMUIOVector *qiov,
                                     BdrvRequestFlags flags)
 {
-    qemu_iovec_memset(qiov, 0, 0, bytes);
-    return disk_call(bs->opaque, "read %" PRId64 "+%" PRId64, offset, bytes);
+    TestDisk *d = bs->opaque;
+    int ret = disk_call(d, "read %" PRId64 "+%" PRId64, offset, bytes);
+
+    qemu_iovec_from_buf(qiov, 0, d->data + offset, bytes);
+    return ret;
 }
 
 static int coroutine_fn disk_pwritev(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      BdrvRequestFlags flags)
 {
-    return disk_call(bs->opaque, "write %" PRId64 "+%" PRId64, offset, bytes);
+    TestDisk *d = bs->opaque;
+    int ret = disk_call(d, "write %" PRId64 "+%" PRId64, offset, bytes);
+
+    qemu_iovec_to_buf(qiov, 0, d->data + offset, bytes);
+    return ret;
 }
 
 static int coroutine_fn disk_flush(BlockDriverState *bs)
@@ -168,4 +181,14 @@ BlockDriverState *new_disk_with_flags(BlockZoneModel model, const char *name,
 BlockDriverState *new_disk(BlockZoneModel model, const char *name)
 {
     return new_disk_with_flags(model, name, BDRV_O_RDWR);
+}
+
+BlockDriverState *new_slow_disk(BlockZoneModel model, const char *name)
+{
+    BlockDriverState *bs;
+
+    new_disk_is_slow = true;
+    bs = new_disk(model, name);
+    new_disk_is_slow = false;
+    return bs;
 }

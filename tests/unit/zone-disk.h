@@ -3,7 +3,7 @@
  *
  * The log has each call that reaches the disk ("write 0+4096",
  * "reset 65536+65536").  The disk can hold requests up until it is told to go
- * on.
+ * on, with all of them or one after the other.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +25,7 @@
 
 typedef struct TestDisk {
     GString *log;
-    /* requests wait for release() */
+    /* requests wait for release() or step() */
     bool hold;
     CoQueue held;
     /* where the last request ran */
@@ -35,6 +35,8 @@ typedef struct TestDisk {
     uint64_t wp[NR_ZONES];
     BlockZoneType type[NR_ZONES];
     BlockZoneState state[NR_ZONES];
+    uint32_t alignment;
+    uint8_t data[DISK];
 } TestDisk;
 
 /* A disk whose zones are sequential and closed, with BDRV_O_* flags */
@@ -42,6 +44,8 @@ BlockDriverState *new_disk_with_flags(BlockZoneModel model, const char *name,
                                       int flags);
 /* The same, writable */
 BlockDriverState *new_disk(BlockZoneModel model, const char *name);
+/* One that takes requests in units of GRAN only, and holds each of them up */
+BlockDriverState *new_slow_disk(BlockZoneModel model, const char *name);
 
 static inline BlockBackend *new_backend(BlockDriverState *bs)
 {
@@ -107,12 +111,21 @@ static inline void wait_for(const int *result)
     }
 }
 
-/* Let everything happen that can happen without release() */
+/* Let everything happen that can happen without release() or step() */
 static inline void settle(void)
 {
     while (aio_poll(qemu_get_aio_context(), false)) {
         /* again */
     }
+}
+
+/* Let the request go on that reached the disk first.  False: there is none. */
+static inline bool step(TestDisk *d)
+{
+    bool any = qemu_co_enter_next(&d->held, NULL);
+
+    settle();
+    return any;
 }
 
 static inline int append(BlockBackend *blk, int64_t *offset, size_t bytes)
