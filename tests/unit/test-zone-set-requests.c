@@ -35,14 +35,43 @@ static ZoneSet *new_mixed(uint32_t max_open, uint32_t max_active)
     return zs;
 }
 
+typedef struct RequestCase {
+    uint64_t offset;
+    uint64_t bytes;
+    int error;
+} RequestCase;
+
+/* None of them changes anything, be it refused or not */
+static void try_requests(ZoneSet *zs,
+                         int (*request)(ZoneSet *, uint64_t, uint64_t),
+                         const RequestCase *cases, size_t nr_cases)
+{
+    for (size_t n = 0; n < nr_cases; n++) {
+        g_test_message("0x%" PRIx64 " bytes at 0x%" PRIx64, cases[n].bytes,
+                       cases[n].offset);
+        assert_unchanged(zs, request(zs, cases[n].offset, cases[n].bytes),
+                         cases[n].error);
+    }
+}
+
+static int try_append(ZoneSet *zs, uint64_t offset, uint64_t bytes)
+{
+    uint64_t where = 12345;
+    int ret = zone_set_append_begin(zs, offset, bytes, &where);
+
+    g_assert_cmpuint(where, ==, 12345);
+    return ret;
+}
+
+static int check_read(ZoneSet *zs, uint64_t offset, uint64_t bytes)
+{
+    return zone_set_check_read(zs, offset, bytes);
+}
+
 static void test_write_errors(void)
 {
     const uint64_t end = plain.size;
-    const struct {
-        uint64_t offset;
-        uint64_t bytes;
-        int error;
-    } cases[] = {
+    const RequestCase cases[] = {
         /* Past the end, over: overflow, two zones, write pointer */
         { end - GRAN, 2 * GRAN,             EIO },
         { end, GRAN,                        EIO },
@@ -87,24 +116,14 @@ static void test_write_errors(void)
     ZoneSet *zs = new_mixed(1, 2);
 
     mgmt(zs, BLK_ZO_OPEN, 7);
-    for (size_t n = 0; n < ARRAY_SIZE(cases); n++) {
-        g_test_message("write of 0x%" PRIx64 " at 0x%" PRIx64, cases[n].bytes,
-                       cases[n].offset);
-        assert_unchanged(zs, zone_set_write_begin(zs, cases[n].offset,
-                                                  cases[n].bytes),
-                         cases[n].error);
-    }
+    try_requests(zs, zone_set_write_begin, cases, ARRAY_SIZE(cases));
     zone_set_free(zs);
 }
 
 static void test_append_errors(void)
 {
     const uint64_t end = plain.size;
-    const struct {
-        uint64_t offset;
-        uint64_t bytes;
-        int error;
-    } cases[] = {
+    const RequestCase cases[] = {
         { end, 0,                           EIO },
         { end, GRAN,                        EIO },
         { 7 * ZONE, ZONE,                   EIO },
@@ -134,27 +153,14 @@ static void test_append_errors(void)
 
     mgmt(zs, BLK_ZO_OPEN, 7);
     write_zone(zs, 7);
-    for (size_t n = 0; n < ARRAY_SIZE(cases); n++) {
-        uint64_t where = 12345;
-
-        g_test_message("append of 0x%" PRIx64 " at 0x%" PRIx64,
-                       cases[n].bytes, cases[n].offset);
-        assert_unchanged(zs, zone_set_append_begin(zs, cases[n].offset,
-                                                   cases[n].bytes, &where),
-                         cases[n].error);
-        g_assert_cmpuint(where, ==, 12345);
-    }
+    try_requests(zs, try_append, cases, ARRAY_SIZE(cases));
     zone_set_free(zs);
 }
 
 static void test_read_checks(void)
 {
     const uint64_t end = plain.size;
-    const struct {
-        uint64_t offset;
-        uint64_t bytes;
-        int error;
-    } cases[] = {
+    const RequestCase cases[] = {
         { 0, 2 * ZONE,                      0 },
         { ZONE - 1, 2,                      0 },
         { 2 * ZONE, ZONE,                   0 },
@@ -176,13 +182,7 @@ static void test_read_checks(void)
     };
     ZoneSet *zs = new_mixed(0, 0);
 
-    for (size_t n = 0; n < ARRAY_SIZE(cases); n++) {
-        g_test_message("read of 0x%" PRIx64 " at 0x%" PRIx64, cases[n].bytes,
-                       cases[n].offset);
-        assert_unchanged(zs, zone_set_check_read(zs, cases[n].offset,
-                                                 cases[n].bytes),
-                         cases[n].error);
-    }
+    try_requests(zs, check_read, cases, ARRAY_SIZE(cases));
     zone_set_free(zs);
 }
 
